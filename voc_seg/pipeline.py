@@ -1,0 +1,232 @@
+"""From files to batches: what the models are trained on.
+
+Both data sets are Keras `PyDataset`s that give NumPy arrays, so that they feed every backend and a
+single batch can be looked at: `images, masks = dataset[0]`. All chance in batch i of epoch e comes
+from a generator seeded with (seed, e, i): the same batches come whatever the number of workers.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from voc_seg.images import resize_to_fit
+from voc_seg.voc import VOID
+
+GREY = 127  # what stands beside an image that is not square: near zero after the models' scaling
+SCALES = 0.7, 1.4  # bounds of the random scale, relative to the image that just fits
+
+
+class SegmentationDataset(keras.utils.PyDataset):
+    """Batches of images with their masks, for models that label every pixel.
+
+    Each image is resized so that its long side is `size`, keeping the aspect ratio, and the square
+    is filled up at the bottom or the right: grey in the image, void in the mask.
+
+    Args:
+        folder: a `VOCFolder`.
+        ids: list of the image IDs to use, for instance `folder.ids("train")`.
+        size: height and width of the images in a batch, in pixels.
+        batch_size: how many images a batch has; the last one of an epoch may have fewer.
+        augment: whether to flip, scale, crop and change the colours at random; see `augment`.
+        shuffle: whether each epoch has an order of its own.
+        seed: whole number from which all chance is derived.
+        cache: whether to keep the decoded files in memory (three quarters of a megabyte for each
+            photograph of VOC).
+        workers: threads that prepare batches while the model computes.
+    """
+
+    def __init__(
+        self, folder, ids, size, batch_size=8, augment=False, shuffle=False, seed=0, cache=False,
+        workers=2,
+    ):  # fmt: skip
+        super().__init__(workers=workers)
+        self.folder, self.ids, self.size, self.batch_size = folder, list(ids), size, batch_size
+        self.augment, self.shuffle, self.seed = augment, shuffle, seed
+        self.cache = {} if cache else None
+        self.epoch = 0
+
+    def __len__(self):
+        return math.ceil(len(self.ids) / self.batch_size)
+
+    def __getitem__(self, i):
+        """Batch i of the present epoch.
+
+        Returns:
+            images: (B, size, size, 3) float32, RGB, 0..255.
+            masks: (B, size, size) int32, class indices 0..C-1 and 255 for void.
+        """
+        order = np.arange(len(self.ids))
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
+        rng = np.random.default_rng((self.seed, self.epoch, i))
+        pairs = []
+        for k in order[i * self.batch_size : (i + 1) * self.batch_size]:
+            image, mask = self.read(self.ids[k])
+            if self.augment:
+                pairs.append(augment(image, mask, self.size, rng))
+            else:
+                pairs.append((letterbox(image, self.size), letterbox_mask(mask, self.size)))
+        images, masks = zip(*pairs, strict=True)
+        return np.stack(images).astype("float32"), np.stack(masks).astype("int32")
+
+    def on_epoch_end(self):
+        self.epoch += 1
+
+    def read(self, id):
+        if self.cache is None:
+            return self.folder.pair(id)
+        if id not in self.cache:
+            self.cache[id] = self.folder.pair(id)
+        return self.cache[id]
+
+
+class WindowDataset(keras.utils.PyDataset):
+    """Batches of windows with the class of their central pixel, for the patch classifier.
+
+    The images are resized as in `SegmentationDataset`, without the padding, and kept in memory.
+    For each window a class is drawn, each with the same probability, then an image that shows it,
+    then a pixel of that class: or nearly all windows would be background. At the border of an
+    image the window sees its reflection, as NumPy's `pad(mode="reflect")` makes it.
+
+    Args:
+        folder: a `VOCFolder`.
+        ids: list of the image IDs to use.
+        window: height and width of the windows, odd.
+        size: the long side to which the images are resized, in pixels.
+        batch_size: how many windows a batch has.
+        windows_per_image: an epoch has as many windows as images times this.
+        augment: whether to flip the windows left-right and change their colours at random.
+        seed: whole number from which all chance is derived.
+        workers: threads that prepare batches while the model computes.
+    """
+
+    def __init__(
+        self, folder, ids, window, size, batch_size=256, windows_per_image=64, augment=False,
+        seed=0, workers=2,
+    ):  # fmt: skip
+        super().__init__(workers=workers)
+        self.window, self.batch_size, self.augment, self.seed = window, batch_size, augment, seed
+        self.batches = max(1, len(ids) * windows_per_image // batch_size)
+        self.epoch = 0
+        radius = window // 2
+        pad = [(radius, radius), (radius, radius), (0, 0)]
+        self.images, self.masks = [], []
+        for image, mask in read_pairs(folder, ids, "reading images"):
+            image = resize_to_fit(image, size)  # (h, w, 3)
+            self.images.append(np.pad(image, pad, mode="reflect"))
+            self.masks.append(resize_to_fit(mask, size, cv2.INTER_NEAREST))  # (h, w)
+        # Per class that occurs: the images that show it.
+        present = [np.unique(mask[mask != VOID]) for mask in self.masks]
+        classes = sorted(set(np.concatenate(present)))
+        if not classes:
+            raise ValueError(f"{folder.path}: all pixels of these {len(ids)} masks are void")
+        self.shown_in = {c: [k for k, p in enumerate(present) if c in p] for c in classes}
+
+    def __len__(self):
+        return self.batches
+
+    def __getitem__(self, i):
+        """Batch i of the present epoch.
+
+        Returns:
+            windows: (B, window, window, 3) float32, RGB, 0..255.
+            labels: (B,) int32, class indices 0..C-1.
+        """
+        rng = np.random.default_rng((self.seed, self.epoch, i))
+        labels = rng.choice(list(self.shown_in), self.batch_size)
+        windows = []
+        for label in labels:
+            k = rng.choice(self.shown_in[label])
+            row, column = divmod(
+                rng.choice(np.flatnonzero(self.masks[k] == label)), self.masks[k].shape[1]
+            )
+            # The padding shifts the pixel by the radius: to the middle of this window.
+            window = self.images[k][row : row + self.window, column : column + self.window]
+            if self.augment:
+                window = change_colours(window[:, :: rng.choice((1, -1))], rng)
+            windows.append(window)
+        return np.stack(windows).astype("float32"), labels.astype("int32")
+
+    def on_epoch_end(self):
+        self.epoch += 1
+
+
+def augment(image, mask, size, rng):
+    """Flips left-right, scales, crops and changes the colours of an image, at random.
+
+    What has to be filled in, because the scaled image is smaller than the square, is grey in the
+    image and void in the mask, so that nobody learns from it.
+
+    Args:
+        image: (H, W, 3) uint8.
+        mask: (H, W) uint8.
+        size: height and width of the result.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        image: (size, size, 3) float32, 0..255.
+        mask: (size, size) uint8.
+    """
+    scaled = max(1, round(size * math.exp(rng.uniform(*np.log(SCALES)))))
+    image = resize_to_fit(image, scaled)  # (h, w, 3)
+    mask = resize_to_fit(mask, scaled, cv2.INTER_NEAREST)  # (h, w): never bilinear
+    if rng.random() < 0.5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    # Where the square lies: anywhere in a larger image, anywhere around a smaller one.
+    room = [n - size for n in mask.shape]
+    top, left = (rng.integers(min(0, r), max(0, r), endpoint=True) for r in room)
+    image = cut_square(image, size, top, left, GREY)
+    mask = cut_square(mask, size, top, left, VOID)
+    return change_colours(image, rng), mask
+
+
+def change_colours(image, rng):
+    """Changes brightness, contrast and saturation at random: uint8 (H, W, 3) -> float32, 0..255."""
+    contrast, saturation = rng.uniform(0.75, 1.25, 2)
+    brightness = rng.uniform(-30, 30)
+    grey = image.mean(axis=-1, keepdims=True, dtype="float32")  # (H, W, 1)
+    image = grey + saturation * (image - grey)
+    image = 128 + brightness + contrast * (image - 128)
+    return np.clip(image, 0, 255).astype("float32")
+
+
+def letterbox(image, size):
+    """Resizes an image to fit a square, and fills the square up with grey.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: height and width of the square.
+
+    Returns:
+        (size, size, 3) uint8; the image stands at the top left, its long side being `size`.
+    """
+    return cut_square(resize_to_fit(image, size), size, 0, 0, GREY)
+
+
+def letterbox_mask(mask, size):
+    """The same for a mask: by nearest neighbour, filled up with void. (H, W) -> (size, size)."""
+    return cut_square(resize_to_fit(mask, size, cv2.INTER_NEAREST), size, 0, 0, VOID)
+
+
+def cut_square(image, size, top, left, fill):
+    """The square of side `size` whose corner is at (top, left), which may lie outside the image."""
+    square = np.full((size, size, *image.shape[2:]), fill, image.dtype)
+    part = image[max(0, top) : top + size, max(0, left) : left + size]
+    row, column = max(0, -top), max(0, -left)
+    square[row : row + part.shape[0], column : column + part.shape[1]] = part
+    return square
+
+
+def read_pairs(folder, ids, description):
+    """Reads many pairs on several threads, in order, with a progress bar: yields (image, mask).
+
+    A broken file is reported here, by its name, and not in the middle of the training.
+    """
+    with ThreadPoolExecutor() as pool:
+        # In chunks, or a data set that is read only to be checked would fill the memory.
+        for start in tqdm(range(0, len(ids), 32), desc=description, unit="32 images"):
+            yield from pool.map(folder.pair, ids[start : start + 32])

@@ -1,0 +1,249 @@
+"""Pictures: label maps, predictions, IoU, confusion and the course of a training.
+
+Notebooks show a `matplotlib.figure.Figure` by themselves, `figure.savefig("plot.png")` writes it.
+Label maps (H, W) hold class indices 0..C-1, and 255 for void; images are (H, W, 3) uint8 RGB.
+`classes` is {class name: value in the mask files} in class order, background first. Colours that
+are not a class's are from the set of Okabe and Ito, which colour-blind people can tell apart:
+"Color Universal Design", 2008, https://jfly.uni-koeln.de/color/.
+"""
+
+from textwrap import fill
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from voc_seg.images import resize_to_fit
+from voc_seg.voc import VOID, palette
+
+LONG_SIDE = 1600  # pixels: larger images are drawn downscaled, as no screen shows more
+BLUE, VERMILLION = "#0072B2", "#D55E00"
+ERRORS = {"wrong": (213, 94, 0), "not judged": (40, 40, 40)}  # RGB: vermillion, dark grey
+
+
+def colorize(labels, classes):
+    """Paints a label map with the colours of the PASCAL VOC development kit.
+
+    Args:
+        labels: (H, W) integers, class indices or 255 (void).
+        classes: {class name: value in the mask files}.
+
+    Returns:
+        (H, W, 3) uint8 RGB array; void is (224, 224, 192).
+
+    Raises:
+        ValueError: a label is neither the index of a class nor void.
+    """
+    values = [*classes.values()] + [VOID] * (256 - len(classes))  # from a label to its value
+    return palette()[values][check_labels(labels, classes, "labels")]  # (H, W, 3)
+
+
+def plot_predictions(images, truths, predictions, classes, titles=None):
+    """Returns a Figure: images beside their true and predicted label maps, one row an image.
+
+    With one model, a last column shows where it is wrong; void in the truth is not judged.
+    Raises ValueError if numbers, sizes or labels do not go together.
+
+    Args:
+        images: N images; sizes may differ.
+        truths: N label maps.
+        predictions: N label maps, or {model name: N label maps} to compare models.
+        classes: {class name: value in the mask files}.
+        titles: N texts to write below the images, or None.
+    """
+    models = predictions if isinstance(predictions, dict) else {"prediction": predictions}
+    single = len(models) == 1
+    titles = [""] * len(images) if titles is None else titles
+    for what, found in {"truths": truths, "titles": titles, **models}.items():
+        if len(found) != len(images) or not len(images):
+            raise ValueError(f"{what}: {len(found)} for {len(images)} images, expected one each")
+    rows, heights = [], []  # an image and its label maps, the truth first; inches
+    for i, image in enumerate(images):
+        maps = {"truth": truths[i]} | {name: maps[i] for name, maps in models.items()}
+        maps = [check_labels(labels, classes, f"{k} {i}", image) for k, labels in maps.items()]
+        rows.append((downscale(image), [downscale(labels) for labels in maps]))
+        heights.append(0.2 + 2.7 * np.clip(len(image) / len(image[0]), 0.2, 1.6))
+    columns = ["image", "truth", *models] + ["error"] * single
+    figure = Figure((2.7 * len(columns), 0.4 + sum(heights)), layout="constrained")
+    grid = figure.subplots(len(rows), len(columns), squeeze=False, height_ratios=heights)
+    for ax, column in zip(grid[0], columns, strict=True):
+        ax.set_title(fill(column, 30), fontsize=10)
+    for axes, (image, maps), title in zip(grid, rows, titles, strict=True):
+        axes[0].imshow(image)
+        axes[0].set_xlabel(fill(str(title), 36), fontsize=9)
+        for ax, labels in zip(axes[1:], maps, strict=False):
+            ax.imshow(colorize(labels, classes), interpolation="nearest")
+            draw_outlines(ax, labels)
+        if single:
+            axes[-1].imshow(mark_errors(image, *maps), interpolation="nearest")
+        for ax in axes:
+            ax.set(xticks=[], yticks=[], frame_on=False, anchor="N")
+    label_maps = [labels for _, maps in rows for labels in maps]
+    add_legend(figure, label_maps, classes, ERRORS if single else {})
+    return figure
+
+
+def plot_overlay(image, labels, classes):
+    """Returns a Figure of an image with the colours of its label map half transparent over it.
+
+    Raises ValueError if image and labels differ in size, or a label is not a class.
+
+    Args:
+        image: (H, W, 3) uint8 RGB array.
+        labels: (H, W) integers, class indices or 255 (void).
+        classes: {class name: value in the mask files}.
+    """
+    labels = downscale(check_labels(labels, classes, "labels", image))
+    width, height = np.multiply(labels.shape[::-1], 8 / max(labels.shape))  # inches
+    figure = Figure((width, max(height, 0.1)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0, h_pad=0)
+    ax = figure.add_subplot(anchor="N", xticks=[], yticks=[], frame_on=False)
+    ax.imshow(cv2.addWeighted(downscale(image), 0.5, colorize(labels, classes), 0.5, 0))
+    draw_outlines(ax, labels)
+    add_legend(figure, [labels], classes, {})
+    return figure
+
+
+def plot_iou(iou, names, mean):
+    """Returns a Figure: the IoU of every class as a bar, and their mean as a dashed line.
+
+    Raises ValueError if there is not one value for each name.
+
+    Args:
+        iou: C values in 0..1; NaN or None for a class that occurs nowhere ("absent").
+        names: C class names.
+        mean: mean IoU in 0..1; NaN or None where there is none.
+    """
+    iou = np.array(iou, dtype=float)  # None becomes NaN
+    if iou.shape != (len(names),):
+        raise ValueError(f"iou: shape {iou.shape}, expected ({len(names)},), one for each name")
+    figure = Figure((7, 1 + 0.28 * len(names)), layout="constrained")
+    ax = figure.add_subplot()
+    bars = ax.barh(range(len(names)), np.nan_to_num(iou), color=BLUE)
+    written = ["absent" if np.isnan(value) else f"{value:.3f}" for value in iou]
+    ax.bar_label(bars, written, padding=4, fontsize=9, bbox={"fc": "white", "lw": 0, "pad": 1})
+    if mean is not None and not np.isnan(mean):
+        ax.axvline(mean, color=VERMILLION, linestyle="--")
+        ax.set_title(f"mean {mean:.3f}", x=mean / 1.1, fontsize=10, color=VERMILLION)
+    ax.set(xlim=(0, 1.1), xticks=np.linspace(0, 1, 6), xlabel="IoU")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)  # the first class on top
+    return figure
+
+
+def plot_confusion(confusion, names):
+    """Returns a Figure: which share of a true class's pixels was predicted to be which class.
+
+    Rows without pixels are grey. Up to 8 classes have the percentages written in the cells.
+    Raises ValueError if the shape is not (C, C).
+
+    Args:
+        confusion: (C, C) numbers of pixels, rows = truth, columns = prediction.
+        names: C class names.
+    """
+    confusion, size = np.asarray(confusion, dtype=float), len(names)
+    if confusion.shape != (size, size):
+        raise ValueError(f"confusion: shape {confusion.shape}, expected {(size, size)} as names")
+    totals = confusion.sum(axis=1, keepdims=True)  # (C, 1)
+    shares = np.divide(confusion, totals, out=np.full_like(confusion, np.nan), where=totals > 0)
+    side = 2.5 + max(0.7 * min(size, 8), 0.3 * size)  # inches
+    figure = Figure((side + 1, side), layout="constrained")
+    ax = figure.add_subplot(facecolor="0.85")  # shows through where shares are NaN
+    picture = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+    figure.colorbar(picture, label="share of the true class's pixels", shrink=0.8)
+    style = {"ha": "center", "va": "center", "fontsize": 9}
+    for row in np.flatnonzero(totals == 0):
+        ax.text((size - 1) / 2, row, "no pixels", **style)
+    for row, column in np.argwhere(shares >= 0) if size <= 8 else []:
+        share = shares[row, column]
+        ax.text(column, row, f"{share:.1%}", color="white" if share < 0.5 else "black", **style)
+    ax.set_xticks(range(size), names, rotation=90)
+    ax.set(yticks=range(size), yticklabels=names, xlabel="prediction", ylabel="truth")
+    return figure
+
+
+def plot_history(history):
+    """Returns a Figure: loss and mean IoU over the epochs, of training and of validation.
+
+    The best epoch has the largest val_mean_iou; without that, the smallest val_loss.
+    Raises ValueError if the columns differ in length or are empty.
+
+    Args:
+        history: {column: one number an epoch}, with any of the columns epoch, loss, val_loss,
+            mean_iou (0..1), val_mean_iou; others are not drawn.
+    """
+    lengths = {len(values) for values in history.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"history: columns of {sorted(lengths)} epochs, expected one length > 0")
+    curves = {column: np.array(values, dtype=float) for column, values in history.items()}
+    epochs = curves.get("epoch", np.arange(1, max(lengths) + 1))
+    score = curves.get("val_mean_iou", -curves.get("val_loss", np.full(len(epochs), np.nan)))
+    figure = Figure((9, 4), layout="constrained")
+    for ax, name in zip(figure.subplots(1, 2), ["loss", "mean_iou"], strict=True):
+        if name in curves:
+            ax.plot(epochs, curves[name], "o-", ms=4, c=BLUE, label="training")
+        if f"val_{name}" in curves:
+            ax.plot(epochs, curves[f"val_{name}"], "s--", ms=4, c=VERMILLION, label="validation")
+        if not np.isnan(score).all():
+            best = epochs[np.nanargmax(score)]
+            ax.axvline(best, color="0.4", linestyle=":", label=f"best validation: epoch {best:g}")
+        ax.set(xlabel="epoch", ylabel=name.replace("_iou", " IoU"))
+        ax.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_ylim(0, 1)
+    lines = {line.get_label(): line for ax in figure.axes for line in ax.lines}  # each label once
+    figure.legend(handles=[*lines.values()], loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def check_labels(labels, classes, what, image=None):
+    """Returns a label map as uint8; ValueError says what is wrong with it or with its image."""
+    labels = np.asarray(labels)
+    if image is not None and (image.ndim, image.shape[2:], image.dtype) != (3, (3,), np.uint8):
+        raise ValueError(f"image: {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise ValueError(f"{what}: {labels.dtype} {labels.shape}, expected integers (H, W)")
+    if image is not None and labels.shape != image.shape[:2]:
+        raise ValueError(f"{what}: {labels.shape}, expected {image.shape[:2]} as the image")
+    unknown = labels[((labels < 0) | (labels >= len(classes))) & (labels != VOID)]
+    if unknown.size:
+        raise ValueError(f"{what}: label {unknown[0]}, expected 0..{len(classes) - 1} or {VOID}")
+    return labels.astype(np.uint8)
+
+
+def downscale(array):
+    """Shrinks a large image, or a label map without mixing labels, to LONG_SIDE."""
+    interpolation = cv2.INTER_NEAREST if array.ndim == 2 else cv2.INTER_AREA
+    return resize_to_fit(array, min(LONG_SIDE, max(array.shape[:2])), interpolation)
+
+
+def draw_outlines(ax, labels):
+    """Draws thin white lines between regions, for people who cannot tell their colours apart."""
+    (y, x), (v, u) = np.nonzero(np.diff(labels, axis=1)), np.nonzero(np.diff(labels, axis=0))
+    if len(y) + len(v) < 50_000:  # else speckles, of which only lines would be seen
+        ax.vlines(x + 0.5, y - 0.5, y + 0.5, "white", linewidth=0.8)
+        ax.hlines(v + 0.5, u - 0.5, u + 0.5, "white", linewidth=0.8)
+
+
+def mark_errors(image, truth, prediction):
+    """Paints wrong pixels, and those that are not judged, over the image in pale grey."""
+    errors = np.dstack([128 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) // 2] * 3)  # (H, W, 3)
+    errors[truth != prediction] = ERRORS["wrong"]
+    errors[truth == VOID] = ERRORS["not judged"]
+    return errors
+
+
+def add_legend(figure, label_maps, classes, others):
+    """Explains the classes that occur, void and other colours below the figure, which grows."""
+    occurring = set().union(*(np.unique(labels).tolist() for labels in label_maps))
+    names = dict(enumerate(classes)) | {VOID: "void"}
+    colours = {names[i]: colorize([[i]], classes)[0, 0] for i in sorted(occurring)} | others
+    patches = [Patch(fc=np.divide(rgb, 255), ec="0.3", label=k) for k, rgb in colours.items()]
+    entry = 0.7 + 0.095 * max(map(len, colours))  # inches
+    width = max(figure.get_figwidth(), entry)
+    ncols = int(width / entry)
+    height = figure.get_figheight() + 0.1 + 0.23 * np.ceil(len(patches) / ncols)
+    figure.set_size_inches(width, height)
+    figure.legend(handles=patches, ncols=ncols, loc="outside lower center", frameon=False)

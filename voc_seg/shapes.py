@@ -1,0 +1,173 @@
+"""Shapes: a small data set that is drawn, not downloaded, and made to teach.
+
+- Colour and texture tell nothing: objects, background and clutter draw theirs from the same hat.
+  Only its outline makes an object a disc or a star.
+- Objects come at many sizes and overlap. A window that lies inside a large one sees no outline.
+- Rings, crosses and stars have thin parts and corners, which a coarse feature map cannot hold.
+- The clutter has outlines as well, which belong to no class.
+
+It is written in VOC's layout, so that everything that works here works on VOC.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from voc_seg.images import write_mask
+from voc_seg.voc import VOID, palette
+
+SHAPE_CLASSES = ("background", "disc", "square", "triangle", "star", "cross", "ring")
+FINE = 4  # everything is drawn four times as large and shrunk, which makes smooth edges
+
+
+def write_shapes(data, train=400, val=100, seed=0, size=64):
+    """Writes the data set: JPEG images, palette PNG masks, the splits and `labels.txt`.
+
+    The image with a given number is the same however many there are.
+
+    Args:
+        data: the folder to write to; it must not exist, or be empty.
+        train, val: how many images the two splits have.
+        seed: whole number that determines every pixel.
+        size: height and width of the images.
+
+    Returns:
+        The folder, a `Path`; `open_folder` reads it.
+
+    Raises:
+        FileExistsError: the folder is not empty.
+    """
+    data = Path(data)
+    if data.exists() and (not data.is_dir() or any(data.iterdir())):
+        raise FileExistsError(f"{data}: exists and is not an empty folder; expected a new one")
+    beside = data.with_name(f"writing-{data.name}")  # moved to its place when it is complete
+    shutil.rmtree(beside, ignore_errors=True)
+    for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (beside / part).mkdir(parents=True)
+    lists = {"train": [], "val": []}
+    jobs = [("train", i) for i in range(train)] + [("val", i) for i in range(val)]
+    for split, i in tqdm(jobs, desc="drawing shapes", unit="image"):
+        id = f"{split}_{i:06d}"
+        image, mask = draw_scene(np.random.default_rng((seed, split == "val", i)), size)
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        (beside / "JPEGImages" / f"{id}.jpg").write_bytes(jpeg)
+        write_mask(beside / "SegmentationClass" / f"{id}.png", mask, palette())
+        lists[split].append(id)
+    for split, ids in {**lists, "trainval": lists["train"] + lists["val"]}.items():
+        path = beside / "ImageSets" / "Segmentation" / f"{split}.txt"
+        path.write_text("\n".join(ids) + "\n", encoding="utf-8")
+    (beside / "labels.txt").write_text("\n".join(SHAPE_CLASSES) + "\n", encoding="utf-8")
+    if data.exists():
+        data.rmdir()
+    os.replace(beside, data)
+    return data
+
+
+def draw_scene(rng, size=64, objects=None):
+    """Draws one image with its mask.
+
+    Args:
+        rng: `numpy.random.Generator`.
+        size: height and width in pixels.
+        objects: list of the class indices of the objects, the first one farthest behind. Default:
+            one to four at random.
+
+    Returns:
+        image: (size, size, 3) uint8, RGB.
+        mask: (size, size) uint8 of class indices; void on the pixels just outside of each object.
+    """
+    if objects is None:
+        objects = rng.integers(1, len(SHAPE_CLASSES), rng.integers(1, 5))
+    image = texture(rng, size)  # (size, size, 3)
+    mask = np.zeros((size, size), np.uint8)
+    for _ in range(rng.integers(3, 7)):
+        paint(rng, image, coverage(clutter(rng), size))
+    for label in objects:
+        radius = np.exp(rng.uniform(np.log(0.12), np.log(0.42)))  # of the image's side
+        centre = rng.uniform(0.1, 0.9, 2)
+        outlines = [outline @ rotation(rng) * radius + centre for outline in OUTLINES[label]]
+        inside = coverage(outlines, size)  # (size, size), 0..1
+        paint(rng, image, inside)
+        solid = (inside >= 0.5).astype(np.uint8)
+        around = cv2.dilate(solid, np.ones((3, 3), np.uint8))
+        mask[around > 0] = VOID
+        mask[solid > 0] = label
+    noise = rng.normal(0, 4, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8), mask
+
+
+def coverage(outlines, size):
+    """How much of each pixel lies inside of closed outlines: (size, size) float32, 0..1.
+
+    Args:
+        outlines: list of (N, 2) arrays of points (x, y) in units of the image's side. Where two
+            overlap is outside: this makes the hole of the ring.
+        size: height and width in pixels.
+    """
+    fine = np.zeros((size * FINE, size * FINE), np.uint8)
+    cv2.fillPoly(fine, [np.round(points * size * FINE).astype(np.int32) for points in outlines], 1)
+    return cv2.resize(fine.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+
+
+def paint(rng, image, inside):
+    """Paints a texture that differs from what is there, in place."""
+    if inside.max() == 0:  # wholly outside of the image
+        return
+    below = np.average(image, axis=(0, 1), weights=inside)
+    image += inside[..., None] * (texture(rng, len(image), unlike=below) - image)
+
+
+def texture(rng, size, unlike=None):
+    """A colour, faded from one side to the other, with stripes: (size, size, 3) float32, 0..255."""
+    colour = rng.uniform(20, 235, 3)
+    while unlike is not None and np.abs(colour - unlike).max() < 60:
+        colour = rng.uniform(20, 235, 3)
+    y, x = np.mgrid[:size, :size].astype(np.float32) / size
+    angle = rng.uniform(0, 2 * np.pi, 2)
+    fade = np.cos(angle[0]) * x + np.sin(angle[0]) * y  # (size, size)
+    stripes = np.sin(rng.uniform(10, 60) * (np.cos(angle[1]) * x + np.sin(angle[1]) * y))
+    image = colour + fade[..., None] * rng.uniform(-30, 30, 3)
+    image += stripes[..., None] * rng.uniform(0, 15)
+    return image.astype(np.float32)
+
+
+def clutter(rng):
+    """What belongs to no class: the outlines of a wavy blob or of a stroke."""
+    centre = rng.uniform(0, 1, 2)
+    if rng.random() < 0.5:
+        turns = np.linspace(0, 2 * np.pi, 60)[:, None]
+        waves = sum(rng.uniform(0, 0.25) * np.sin(k * turns + rng.uniform(0, 7)) for k in (2, 3, 4))
+        circle = np.hstack([np.cos(turns), np.sin(turns)])
+        return [circle * (1 + waves) * rng.uniform(0.1, 0.35) + centre]
+    half = np.array([rng.uniform(0.2, 0.8), rng.uniform(0.01, 0.03)])  # long and thin
+    return [np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half @ rotation(rng) + centre]
+
+
+def rotation(rng):
+    angle = rng.uniform(0, 2 * np.pi)
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+
+
+def polygon(corners, radii=(1.0,)):
+    """Corners around the origin, at the radii in turn: (corners, 2)."""
+    turns = np.arange(corners) * 2 * np.pi / corners
+    return np.resize(radii, corners)[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+
+
+CROSS = np.array(
+    [[1, 4], [1, 1], [4, 1], [4, -1], [1, -1], [1, -4],
+     [-1, -4], [-1, -1], [-4, -1], [-4, 1], [-1, 1], [-1, 4]]
+) / 4  # fmt: skip
+OUTLINES = (  # by class; the background has none
+    [],
+    [polygon(60)],
+    [polygon(4)],
+    [polygon(3)],
+    [polygon(10, (1.0, 0.4))],
+    [CROSS],
+    [polygon(60), polygon(60) * 0.72],
+)
