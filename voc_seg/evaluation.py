@@ -31,10 +31,11 @@ def evaluate(model, folder, split="val", batch_size=8, on_prediction=None):
         ValueError: the folder's classes are not the model's, or a file is broken.
     """
     names = list(folder.classes)
-    if names != list(get_classes(model)):
+    known = list(get_classes(model) or names)  # a model that nobody has told is taken at its size
+    if names != known or len(names) != model.output_shape[-1]:
         raise ValueError(
-            f"model: knows the classes {', '.join(get_classes(model))}; "
-            f"the folder was opened with {', '.join(names)}"
+            f"model: tells {model.output_shape[-1]} classes apart ({', '.join(known)}); "
+            f"the folder was opened with {len(names)} ({', '.join(names)})"
         )
     ids = folder.ids(split) if isinstance(split, str) else split
     confusion = np.zeros((len(names), len(names)), np.int64)

@@ -133,8 +133,8 @@ class ClassProbabilities(layers.Layer):
         return {**super().get_config(), **config}
 
 
-def conv_block(x, filters, name):
-    """Two 3 x 3 convolutions, each followed by batch normalisation and ReLU.
+def conv_block(x, filters, name, convolutions=2):
+    """Convolutions of 3 x 3, each followed by batch normalisation and ReLU.
 
     The paper on U-Net has no normalisation: it came later (Ioffe & Szegedy 2015), and without it
     training takes several times as long. The momentum is below Keras' default of 0.99, which
@@ -144,11 +144,12 @@ def conv_block(x, filters, name):
         x: (B, H, W, C) tensor.
         filters: how many filters each convolution has.
         name: prefix of the layers' names.
+        convolutions: how many; two in a U-Net.
 
     Returns:
         (B, H, W, filters) tensor.
     """
-    for i in (1, 2):
+    for i in range(1, convolutions + 1):
         x = layers.Conv2D(
             filters,
             3,

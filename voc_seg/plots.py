@@ -86,7 +86,9 @@ def plot_predictions(images, truths, predictions, classes, titles=None):
 
 
 def plot_overlay(image, labels, classes):
-    """Returns a Figure of an image with the colours of its label map half transparent over it.
+    """Returns a Figure of an image with the colours of its classes half transparent over it.
+
+    The background keeps its own colours.
 
     Raises ValueError if image and labels differ in size, or a label is not a class.
 
@@ -100,9 +102,12 @@ def plot_overlay(image, labels, classes):
     figure = Figure((width, max(height, 0.1)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0, h_pad=0)
     ax = figure.add_subplot(anchor="N", xticks=[], yticks=[], frame_on=False)
-    ax.imshow(cv2.addWeighted(downscale(image), 0.5, colorize(labels, classes), 0.5, 0))
+    image, objects = downscale(image), labels > 0
+    painted = cv2.addWeighted(image, 0.5, colorize(labels, classes), 0.5, 0)
+    ax.imshow(np.where(objects[..., None], painted, image))
     draw_outlines(ax, labels)
-    add_legend(figure, [labels], classes, {})
+    nothing = {} if objects.any() else {"no object found": (255, 255, 255)}
+    add_legend(figure, [labels[objects]], classes, nothing)
     return figure
 
 

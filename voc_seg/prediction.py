@@ -1,5 +1,6 @@
 """Using a trained model: label maps for images of any size, and the object cut out."""
 
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,6 @@ import numpy as np
 from voc_seg.dense import to_dense
 from voc_seg.layers import ClassProbabilities
 from voc_seg.pipeline import letterbox
-from voc_seg.voc import VOC_CLASSES
 
 DEFAULT_SIZE = 512  # for a model that does not say at which size it was trained
 
@@ -30,6 +30,8 @@ def load_segmenter(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: is not a .keras file, or is cut off")
     try:
         model = keras.models.load_model(path)
     except Exception as error:  # zipfile, h5py and Keras raise what they like
@@ -64,13 +66,10 @@ def set_classes(model, classes, image_size):
 def get_classes(model):
     """The classes of a model, `{class name: value in the mask files}`, background first.
 
-    Where nobody has told the model: VOC's if it has 21, else "class 0", "class 1" and so on.
+    None where nobody has told the model, see `set_classes`.
     """
-    layer, count = model.layers[-1], model.output_shape[-1]
-    if isinstance(layer, ClassProbabilities) and layer.classes:
-        return dict(layer.classes)
-    voc = count == len(VOC_CLASSES)
-    return {VOC_CLASSES[i] if voc else f"class {i}": i for i in range(count)}
+    layer = model.layers[-1]
+    return dict(layer.classes) if isinstance(layer, ClassProbabilities) and layer.classes else None
 
 
 def predict_labels(model, images, size=None):

@@ -96,7 +96,7 @@ def draw_scene(rng, size=64, objects=None):
         around = cv2.dilate(solid, np.ones((3, 3), np.uint8))
         mask[around > 0] = VOID
         mask[solid > 0] = label
-    noise = rng.normal(0, 4, image.shape)
+    noise = rng.standard_normal(image.shape, np.float32) * 4
     return np.clip(image + noise, 0, 255).astype(np.uint8), mask
 
 
@@ -117,7 +117,7 @@ def paint(rng, image, inside):
     """Paints a texture that differs from what is there, in place."""
     if inside.max() == 0:  # wholly outside of the image
         return
-    below = np.average(image, axis=(0, 1), weights=inside)
+    below = np.tensordot(inside, image, 2) / inside.sum()  # (3,), the mean colour
     image += inside[..., None] * (texture(rng, len(image), unlike=below) - image)
 
 
@@ -126,13 +126,14 @@ def texture(rng, size, unlike=None):
     colour = rng.uniform(20, 235, 3)
     while unlike is not None and np.abs(colour - unlike).max() < 60:
         colour = rng.uniform(20, 235, 3)
-    y, x = np.mgrid[:size, :size].astype(np.float32) / size
-    angle = rng.uniform(0, 2 * np.pi, 2)
-    fade = np.cos(angle[0]) * x + np.sin(angle[0]) * y  # (size, size)
-    stripes = np.sin(rng.uniform(10, 60) * (np.cos(angle[1]) * x + np.sin(angle[1]) * y))
-    image = colour + fade[..., None] * rng.uniform(-30, 30, 3)
-    image += stripes[..., None] * rng.uniform(0, 15)
-    return image.astype(np.float32)
+    axis = np.arange(size, dtype=np.float32) / size
+    fade, stripes = (  # two directions, (size, size) each
+        np.float32(np.cos(angle)) * axis + np.float32(np.sin(angle)) * axis[:, None]
+        for angle in rng.uniform(0, 2 * np.pi, 2)
+    )
+    waves = np.sin(stripes * np.float32(rng.uniform(10, 60))) * np.float32(rng.uniform(0, 15))
+    slope = rng.uniform(-30, 30, 3).astype(np.float32)
+    return colour.astype(np.float32) + fade[..., None] * slope + waves[..., None]
 
 
 def clutter(rng):

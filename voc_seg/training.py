@@ -12,7 +12,7 @@ import keras
 
 from voc_seg import plots
 from voc_seg.dense import copy_weights, to_dense
-from voc_seg.prediction import get_classes, predict_labels
+from voc_seg.prediction import predict_labels, set_classes
 from voc_seg.voc import VOID
 
 
@@ -58,7 +58,7 @@ def train(model, training, validation, out, epochs=20, learning_rate=1e-3, setti
     2017).
 
     Args:
-        model: a model by one of the builders, told its classes by `set_classes`.
+        model: a model by one of the builders.
         training: a `SegmentationDataset`, or for a patch classifier a `WindowDataset`.
         validation: a `SegmentationDataset`, for the patch classifier, too: it is judged by the
             pixels of whole images, as the others are.
@@ -76,11 +76,13 @@ def train(model, training, validation, out, epochs=20, learning_rate=1e-3, setti
     Raises:
         FileExistsError: `out` holds a run, and `resume` is not set.
         FileNotFoundError: `resume` is set, and `out` holds no run.
-        ValueError: `resume` is set, and a setting is not what it was.
+        ValueError: `resume` is set, and a setting is not what it was; or the model has another
+            number of classes than the data.
     """
     out = Path(out)
+    set_classes(model, validation.folder.classes, validation.size)
     settings = {**(settings or {}), "epochs": epochs, "learning_rate": learning_rate}
-    settings |= {"parameters": model.count_params(), "classes": get_classes(model)}
+    settings |= {"parameters": model.count_params(), "classes": validation.folder.classes}
     check_out(out, settings, resume)
     history = {}
     if resume and (out / "last.keras").is_file():
@@ -179,16 +181,20 @@ def check_out(out, settings, resume):
 
 
 def write_settings(out, settings):
-    packages = ("voc_seg", "keras", "numpy", "opencv-python-headless")
-    machine = {
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(settings | versions(), indent=2) + "\n"
+    replace(out / "settings.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def versions():
+    """What a result depends on beside the settings: versions and machine, as a dictionary."""
+    packages = ("voc_seg", "keras", "numpy", "opencv-python-headless", keras.backend.backend())
+    return {
         "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
-        "backend": f"{keras.backend.backend()} {version(keras.backend.backend())}",
+        "backend": keras.backend.backend(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(settings | machine, indent=2) + "\n"
-    replace(out / "settings.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def write_history(path, history):
@@ -211,6 +217,6 @@ def draw(model, validation, history, out, count=6):
     folder, ids = validation.folder, validation.ids
     images, masks = zip(*(folder.pair(id) for id in ids[:: -(-len(ids) // count)]), strict=True)
     labels = predict_labels(dense, images, validation.size)
-    figure = plots.plot_predictions(images, masks, labels, get_classes(dense))
+    figure = plots.plot_predictions(images, masks, labels, folder.classes)
     replace(out / "examples.png", figure.savefig)
     replace(out / "curves.png", plots.plot_history(history).savefig)

@@ -21,12 +21,12 @@ from voc_seg.layers import (
 )
 
 
-def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), filters=128):
+def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), filters=64):
     """Builds a decoder on the features of a frozen VGG16.
 
     The last feature map of each of `blocks` is normalised, since VGG's run into the hundreds,
-    brought to `filters` channels, and joined with the upsampled result of the block below. FCN
-    adds up class scores instead, and has no normalisation.
+    brought to fewer channels, and joined with the upsampled result of the coarser block. FCN adds
+    up class scores instead, and has no normalisation.
 
     Stage one trains the decoder alone. For stage two see `unfreeze`.
 
@@ -39,7 +39,7 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
             `keras.applications.vgg16.preprocess_input`) and to name the pooling layer at
             the end of block i `blockI_pool`, as VGG16 does. It is copied, not changed.
         blocks: from which of the encoder's blocks to decode. Block i has the stride 2**(i - 1).
-        filters: channels of the decoder.
+        filters: channels of the decoder at the finest block; each coarser one has twice as many.
 
     Returns:
         A `keras.Model`: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
@@ -62,15 +62,16 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
     features = encoder(x)  # for each block i: (B, H / 2^(i - 1), W / 2^(i - 1), C_i)
 
     x, coarser = None, None
-    for block, feature in reversed(list(zip(blocks, features, strict=True))):
+    for i, feature in reversed(list(enumerate(features))):
+        block, channels = blocks[i], filters * 2**i
         name = f"decoder{block}"
         feature = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalise")(feature)
-        feature = layers.Conv2D(filters, 1, name=f"{name}_project")(feature)
+        feature = layers.Conv2D(channels, 1, name=f"{name}_project")(feature)
         if x is not None:
-            stride = 2 ** (coarser - block)
-            x = layers.Conv2DTranspose(filters, stride, strides=stride, name=f"{name}_up")(x)
+            # Few masks are too few to learn an upsampling between the blocks as well.
+            x = layers.UpSampling2D(2 ** (coarser - block), name=f"{name}_up")(x)
             feature = layers.Concatenate(name=f"{name}_join")([x, feature])
-        x = conv_block(feature, filters, name)  # (B, H / 2^(i - 1), W / 2^(i - 1), filters)
+        x = conv_block(feature, channels, name, convolutions=1)  # (B, H / 2^(block - 1), ...)
         coarser = block
 
     x = layers.Conv2D(num_classes, 1, name="logits")(x)

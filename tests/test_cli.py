@@ -1,0 +1,307 @@
+"""The command line: what works from end to end, and what a user would try wrong."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from voc_seg.cli import main
+
+TINY = ["--size", "16", "--epochs", "1", "--filters", "2"]
+
+
+def snapshot(folder):
+    """Every file below a folder with its content."""
+    return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def run(shapes, tmp_path_factory):
+    """A tiny U-Net, trained for one epoch on all classes of the shapes."""
+    out = tmp_path_factory.mktemp("run") / "unet"
+    main(["train", "unet", "--data", str(shapes), "--out", str(out), *TINY])
+    return out
+
+
+@pytest.fixture
+def broken(shapes, tmp_path):
+    """A copy of the data set, to be broken."""
+    return shutil.copytree(shapes, tmp_path / "data")
+
+
+def first(data, part):
+    return sorted((data / part).iterdir())[0]
+
+
+# What works
+
+
+@pytest.mark.parametrize("model", ["patch-classifier", "encoder-decoder", "unet", "vgg-transfer"])
+def test_each_model_is_trained_evaluated_and_used(model, shapes, tmp_path, capsys):
+    out = tmp_path / "run"
+    extra = ["--window", "5"] if model == "patch-classifier" else ["--weights", "none"]
+    arguments = ["--classes", "ring,disc", *TINY, *extra]
+    main(["train", model, "--data", str(shapes), "--out", str(out), *arguments])
+    main([
+        "evaluate", str(out / "best.keras"), "--data", str(shapes),
+        "--json", str(tmp_path / "result.json"), "--masks", str(tmp_path / "masks"),
+    ])  # fmt: skip
+    image = first(shapes, "JPEGImages")
+    main([
+        "predict", str(out / "best.keras"), str(image), "--out", str(tmp_path / "mine"),
+        "--overlay", "--cutout",
+    ])  # fmt: skip
+
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["classes"] == ["background", "ring", "disc"]
+    assert "mean IoU" in capsys.readouterr().out
+    names = {p.name for p in (tmp_path / "mine").iterdir()}
+    assert names == {f"{image.stem}{ending}.png" for ending in ("", "_overlay", "_cutout")}
+    for name in ("best.keras", "last.keras", "history.csv", "curves.png", "examples.png"):
+        assert (out / name).stat().st_size > 0
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["classes"] == {"background": 0, "ring": 6, "disc": 1}
+    assert settings["size"] == 16 and settings["seed"] == 0 and "keras" in settings["versions"]
+
+
+def test_evaluation_equals_a_program_that_reads_the_masks(run, shapes, tmp_path):
+    main([
+        "evaluate", str(run / "best.keras"), "--data", str(shapes),
+        "--json", str(tmp_path / "result.json"), "--masks", str(tmp_path / "masks"),
+    ])  # fmt: skip
+    result = json.loads((tmp_path / "result.json").read_text())
+    ids = (shapes / "ImageSets/Segmentation/val.txt").read_text().split()
+    confusion = np.zeros((7, 7), int)
+    for id in ids:
+        truth = np.array(Image.open(shapes / "SegmentationClass" / f"{id}.png"))
+        mask = Image.open(tmp_path / "masks" / f"{id}.png")
+        assert mask.mode == "P"
+        np.add.at(confusion, (truth[truth < 255], np.array(mask)[truth < 255]), 1)
+    assert result["confusion"] == confusion.tolist() and result["images"] == len(ids)
+    iou = []
+    for c in range(7):
+        union = confusion[c].sum() + confusion[:, c].sum() - confusion[c, c]
+        iou.append(confusion[c, c] / union if union else None)
+    assert result["iou"] == pytest.approx(iou, abs=1e-9)
+    mean = np.mean([value for value in iou if value is not None])
+    assert result["mean_iou"] == pytest.approx(mean, abs=1e-9)
+    accuracy = np.trace(confusion) / confusion.sum()
+    assert result["pixel_accuracy"] == pytest.approx(accuracy, abs=1e-9)
+
+
+def test_the_binary_task_and_the_masks_of_a_selection(shapes, tmp_path):
+    for classes, values in (("object", {0, 1}), ("ring,disc", {0, 1, 6})):
+        out = tmp_path / classes
+        arguments = ["--classes", classes, "--out", str(out), *TINY]
+        main(["train", "encoder-decoder", "--data", str(shapes), *arguments])
+        masks = out / "masks"
+        data = ["--data", str(shapes), "--masks", str(masks)]
+        main(["evaluate", str(out / "last.keras"), *data])
+        found = {int(v) for path in masks.iterdir() for v in np.unique(Image.open(path))}
+        assert found <= values
+
+
+def test_predict_takes_images_as_a_viewer_shows_them(run, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "turned.jpg", exif=exif)
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
+    Image.new("RGBA", (7, 3)).save(tmp_path / "clear.png")
+    images = [str(tmp_path / name) for name in ("turned.jpg", "dot.png", "clear.png")]
+    main(["predict", str(run / "best.keras"), *images, "--out", str(tmp_path / "out")])
+    sizes = {p.stem: Image.open(p).size for p in (tmp_path / "out").iterdir()}
+    assert sizes == {"turned": (20, 30), "dot": (1, 1), "clear": (7, 3)}
+
+
+def test_shapes_writes_a_data_set(tmp_path, capsys):
+    main(["shapes", "--data", str(tmp_path / "s"), "--train", "2", "--val", "1", "--seed", "4"])
+    assert len(list((tmp_path / "s" / "JPEGImages").iterdir())) == 3
+    assert "2 training and 1 validation" in capsys.readouterr().out
+
+
+# What does not work: one sentence on standard error, status 2, and nothing touched
+
+
+def refused(arguments, capsys, *expected):
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+    error = capsys.readouterr().err
+    said = [line for line in error.replace("\r", "\n").splitlines() if "error:" in line]
+    assert stop.value.code == 2
+    assert len(said) == 1 and error.rstrip().endswith(said[0]), error
+    assert "Traceback" not in error
+    for text in expected:
+        assert str(text) in said[0]
+
+
+ARGUMENTS = {
+    "no command": ([], "COMMAND"),
+    "unknown command": (["segment"], "segment"),
+    "unknown model": (["train", "resnet", "--data", "x", "--out", "y"], "resnet"),
+    "no data": (["train", "unet", "--out", "y"], "--data"),
+    "no out": (["train", "unet", "--data", "x"], "--out"),
+    "size zero": (["train", "unet", "--data", "x", "--out", "y", "--size", "0"], "--size"),
+    "size text": (["train", "unet", "--data", "x", "--out", "y", "--size", "big"], "big"),
+    "epochs negative": (["train", "unet", "--data", "x", "--out", "y", "--epochs", "-1"], "-1"),
+    "batch zero": (["train", "unet", "--data", "x", "--out", "y", "--batch-size", "0"], "batch"),
+    "seed fraction": (["train", "unet", "--data", "x", "--out", "y", "--seed", "1.5"], "1.5"),
+    "unknown option": (["demo", "--fast"], "--fast"),
+    "no images": (["predict", "m.keras", "--out", "y"], "IMAGE"),
+    "year text": (["download", "--data", "x", "--year", "last"], "last"),
+    "year unknown": (["download", "--data", "x", "--year", "2013"], "2013"),
+    "mirror scheme": (["download", "--data", "x", "--mirror", "ftp://host/"], "mirror"),
+    "archive missing": (["download", "--data", "x", "--archive", "none.tar"], "none.tar"),
+    "shapes without data": (["shapes"], "--data"),
+    "shapes train zero": (["shapes", "--data", "x", "--train", "0"], "--train"),
+    "data missing": (["train", "unet", "--data", "nowhere", "--out", "y"], "nowhere"),
+    "model missing": (["predict", "none.keras", __file__, "--out", "y"], "none.keras"),
+    "image missing": (["predict", "none.keras", "none.jpg", "--out", "y"], "none.jpg"),
+}
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_bad_arguments(case, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments, expected = ARGUMENTS[case]
+    refused(arguments, capsys, expected)
+    assert not list(tmp_path.iterdir())
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def save(path, mode, size=(32, 32)):
+    Image.new(mode, size).save(path)
+
+
+def write(path, text):
+    path.write_text(text)
+
+
+LIST = "ImageSets/Segmentation/train.txt"
+IMAGE = "JPEGImages/train_000000.jpg"
+MASK = "SegmentationClass/train_000000.png"
+FILES = {
+    "image cut off": (IMAGE, cut),
+    "image empty": (IMAGE, lambda p: p.write_bytes(b"")),
+    "image is text": (IMAGE, lambda p: write(p, "hello")),
+    "image missing": (IMAGE, lambda p: p.unlink()),
+    "image of another size": (IMAGE, lambda p: save(p, "RGB", (31, 32))),
+    "mask cut off": (MASK, cut),
+    "mask missing": (MASK, lambda p: p.unlink()),
+    "mask in colours": (MASK, lambda p: save(p, "RGB")),
+    "mask of 16 bits": (MASK, lambda p: save(p, "I;16")),
+    "mask with an unknown class": (MASK, lambda p: Image.new("L", (32, 32), 7).save(p)),
+    "list empty": (LIST, lambda p: write(p, "\n")),
+    "list missing": (LIST, lambda p: p.unlink()),
+    "list with a path": (LIST, lambda p: write(p, "../secret\n")),
+    "list with a repetition": (LIST, lambda p: write(p, "train_000000\n" * 2)),
+    "labels twice": ("labels.txt", lambda p: write(p, "background\ndisc\ndisc\n")),
+    "labels too few": ("labels.txt", lambda p: write(p, "background\n")),
+    "labels with a gap": ("labels.txt", lambda p: write(p, "background\n\ndisc\n")),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_broken_data(case, broken, tmp_path, capsys):
+    name, damage = FILES[case]
+    damage(broken / name)
+    before = snapshot(tmp_path)
+    expected = MASK if case == "image of another size" else name
+    out = tmp_path / "run"
+    refused(["train", "unet", "--data", broken, "--out", out, *TINY], capsys, expected)
+    assert snapshot(tmp_path) == before and not out.exists()
+
+
+@pytest.mark.parametrize("part", ["JPEGImages", "SegmentationClass", "ImageSets/Segmentation"])
+def test_a_folder_that_is_not_in_vocs_layout(part, broken, tmp_path, capsys):
+    shutil.rmtree(broken / part)
+    refused(["train", "unet", "--data", broken, "--out", tmp_path / "run"], capsys, part)
+
+
+def test_classes_that_do_not_exist(shapes, tmp_path, capsys):
+    for classes in ("cat", "disc,disc", "", "disc,,ring"):
+        arguments = ["--data", shapes, "--out", tmp_path / "run", "--classes", classes]
+        refused(["train", "unet", *arguments], capsys, "classes")
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_do_not_fit(shapes, tmp_path, capsys):
+    (tmp_path / "bad.h5").write_text("hello")
+    for weights in (tmp_path / "none.h5", tmp_path / "bad.h5", tmp_path):
+        arguments = ["--data", shapes, "--out", tmp_path / "run", "--weights", weights]
+        refused(["train", "vgg-transfer", *arguments, *TINY], capsys, weights)
+
+
+def test_an_even_window(shapes, tmp_path, capsys):
+    arguments = ["--data", shapes, "--out", tmp_path / "run", "--window", "8"]
+    refused(["train", "patch-classifier", *arguments], capsys, "window", "8")
+
+
+def test_a_run_is_not_overwritten_nor_resumed_with_other_settings(run, shapes, tmp_path, capsys):
+    before = snapshot(run)
+    arguments = ["train", "unet", "--data", shapes, "--out", run]
+    refused([*arguments, *TINY], capsys, run)
+    refused([*arguments, *TINY, "--resume", "--seed", "1"], capsys, "seed")
+    refused([*arguments[:-1], tmp_path / "new", *TINY, "--resume"], capsys, tmp_path / "new")
+    assert snapshot(run) == before
+
+
+def test_models_that_are_none(run, shapes, tmp_path, capsys):
+    image = first(shapes, "JPEGImages")
+    text, half = tmp_path / "text.keras", tmp_path / "half.keras"
+    text.write_text("hello")
+    half.write_bytes((run / "best.keras").read_bytes()[:5000])
+    for model in (text, half, tmp_path, image):
+        refused(["predict", model, image, "--out", tmp_path / "out"], capsys, model)
+        refused(["evaluate", model, "--data", shapes], capsys, model)
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluation_never_writes_into_the_data_set(run, shapes, tmp_path, capsys):
+    before = snapshot(shapes)
+    for place in (shapes, shapes / "SegmentationClass"):
+        arguments = ["--data", shapes, "--masks", place]
+        refused(["evaluate", run / "best.keras", *arguments], capsys, place)
+    refused(["evaluate", run / "best.keras", "--data", shapes, "--split", "x"], capsys, "x.txt")
+    arguments = ["--data", shapes, "--json", tmp_path]
+    refused(["evaluate", run / "best.keras", *arguments], capsys, tmp_path)
+    assert snapshot(shapes) == before
+
+
+def test_evaluation_on_a_data_set_of_other_classes(run, broken, capsys):
+    names = "background\na\nb\nc\nd\ne\nf\n"
+    (broken / "labels.txt").write_text(names)
+    refused(["evaluate", run / "best.keras", "--data", broken], capsys, "disc")
+
+
+def test_predictions_overwrite_neither_images_nor_each_other(run, shapes, tmp_path, capsys):
+    for name in ("a/x.png", "b/x.jpg", "a/x_overlay.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    before = snapshot(tmp_path)
+    model, a, b = run / "best.keras", tmp_path / "a/x.png", tmp_path / "b/x.jpg"
+    refused(["predict", model, a, "--out", tmp_path / "a"], capsys, a)
+    refused(["predict", model, b, tmp_path / "a/x_overlay.png", "--out", tmp_path / "a"], capsys)
+    refused(["predict", model, a, b, "--out", tmp_path / "out"], capsys, a, b)
+    refused(["predict", model, tmp_path, "--out", tmp_path / "out"], capsys, tmp_path)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_broken_photo_among_good_ones(run, shapes, tmp_path, capsys):
+    good, bad = first(shapes, "JPEGImages"), tmp_path / "bad.jpg"
+    bad.write_bytes(good.read_bytes()[:300])
+    refused(["predict", run / "best.keras", good, bad, "--out", tmp_path / "out"], capsys, bad)
+
+
+def test_as_a_process_of_its_own_it_prints_one_line_and_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "voc_seg", "evaluate", "none.keras", "--data", "nowhere"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == "voc-seg: error: nowhere: no such folder\n"

@@ -1,0 +1,334 @@
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from voc_seg.images import read_image, read_mask, resize_to_fit, write_image, write_mask
+from voc_seg.voc import VOID, palette
+
+ORIENTATION = 0x0112  # the EXIF tag
+ORIENTED = {  # how a viewer turns what is stored, by the value of the tag (EXIF 2.3, 4.6.4)
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.rot90(image, 2).swapaxes(0, 1),
+    8: lambda image: np.rot90(image),
+}
+
+
+def photograph(height=20, width=30, channels=3):
+    """Smooth colours, as JPEG likes them: (height, width, channels) uint8."""
+    coarse = np.random.default_rng(0).integers(0, 256, (5, 7, channels), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height)).reshape(height, width, channels)
+
+
+def by_pillow(path):
+    with Image.open(path) as image:
+        return np.array(image.convert("RGB"))
+
+
+def on_white(path):
+    """What the transparent image shows on white paper, in real numbers."""
+    with Image.open(path) as image:
+        rgba = np.array(image.convert("RGBA"), float)
+    alpha = rgba[..., 3:] / 255
+    return alpha * rgba[..., :3] + (1 - alpha) * 255
+
+
+def difference(a, b):
+    assert np.shape(a) == np.shape(b)
+    return np.abs(np.asarray(a, float) - b).max()
+
+
+def write_grey_png(path, bits, rows):
+    """Writes a grey PNG of less than 8 bits, which neither Pillow nor OpenCV can write."""
+    header = struct.pack(">IIBBBBB", 8 * len(rows[0]) // bits, len(rows), bits, 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))  # 0: no filter
+    file = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")):
+        file += struct.pack(">I", len(body)) + kind + body
+        file += struct.pack(">I", zlib.crc32(kind + body))
+    path.write_bytes(file)
+
+
+# Photographs.
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_a_jpeg_is_read_as_pillow_reads_it(tmp_path, mode, options):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(photograph()).convert(mode).save(path, **options)
+    image = read_image(path)
+    assert image.shape == (20, 30, 3) and image.dtype == np.uint8
+    assert difference(image, by_pillow(path)) <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+def test_a_png_is_read_as_pillow_reads_it(tmp_path, mode):
+    path = tmp_path / "a.png"
+    Image.fromarray(photograph()).convert(mode).save(path)
+    assert difference(read_image(path), by_pillow(path)) == 0
+
+
+@pytest.mark.parametrize("format", ["BMP", "GIF", "TIFF", "WEBP"])
+def test_other_formats_are_read_as_pillow_reads_them(tmp_path, format):
+    path = tmp_path / "a.image"
+    Image.fromarray(photograph()).save(path, format=format)
+    assert difference(read_image(str(path)), by_pillow(path)) <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_of_sixteen_bits_the_upper_eight_are_kept(tmp_path, channels):
+    values = np.random.default_rng(1).integers(0, 2**16, (9, 7, channels), dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    image = read_image(tmp_path / "a.png")[..., ::-1]  # OpenCV writes BGR
+    assert image.dtype == np.uint8
+    assert difference(image, np.broadcast_to(values // 256, (9, 7, 3))) <= 1
+
+
+@pytest.mark.parametrize("orientation", ORIENTED)
+@pytest.mark.parametrize(("suffix", "channels"), [("jpg", 3), ("png", 3), ("png", 4)])
+def test_every_exif_orientation_is_applied(tmp_path, orientation, suffix, channels):
+    plain, turned = tmp_path / f"plain.{suffix}", tmp_path / f"turned.{suffix}"
+    stored = Image.fromarray(photograph(channels=channels))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    stored.save(plain)
+    stored.save(turned, exif=exif)
+    assert np.array_equal(read_image(turned), ORIENTED[orientation](read_image(plain)))
+
+
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency")
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_what_is_transparent_is_shown_on_white(tmp_path, mode):
+    path = tmp_path / "a.png"
+    image = Image.fromarray(photograph(channels=4))
+    if mode == "PA":  # a palette whose colours are transparent to different degrees
+        image = image.convert("RGB").quantize(64)
+        image.save(path, transparency=bytes(range(0, 256, 4)))
+    else:
+        image.convert(mode).save(path)
+    expected = on_white(path)
+    assert difference(expected, by_pillow(path)) > 50  # the colours that transparency hides
+    assert difference(read_image(path), expected) <= 1
+
+
+def test_a_colour_that_stands_for_transparent_is_shown_on_white(tmp_path):
+    pixels = np.array([[[1, 2, 3], [200, 0, 0]], [[200, 0, 0], [1, 2, 4]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=(200, 0, 0))
+    expected = [[[1, 2, 3], [255, 255, 255]], [[255, 255, 255], [1, 2, 4]]]
+    assert read_image(tmp_path / "a.png").tolist() == expected
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "b.png", transparency=200)
+    assert read_image(tmp_path / "b.png")[..., 0].tolist() == [[1, 255], [255, 1]]
+
+
+def test_an_alpha_channel_of_sixteen_bits_counts_too(tmp_path):
+    values = np.full((2, 3, 4), 0x8000, np.uint16)
+    values[..., 3] = [0, 0xFFFF, 0x8080]
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    assert difference(read_image(tmp_path / "a.png")[0, :, 0], [255, 128, 191.5]) <= 1
+
+
+def test_a_wholly_opaque_alpha_channel_changes_nothing(tmp_path):
+    pixels = photograph(channels=4)
+    pixels[..., 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.array_equal(read_image(tmp_path / "a.png"), pixels[..., :3])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [("jpg", {}), ("jpg", {"progressive": True}), ("png", {})],
+    ids=["jpeg", "progressive", "png"],
+)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_an_image_that_is_cut_off_anywhere_is_refused(tmp_path, suffix, options, channels):
+    if (suffix, channels) == ("jpg", 4):
+        whole = Image.fromarray(photograph()).convert("L")  # JPEG knows no transparency
+    else:
+        whole = Image.fromarray(photograph(channels=channels))
+    file = io.BytesIO()
+    whole.save(file, {"jpg": "JPEG", "png": "PNG"}[suffix], **options)
+    data, path = file.getvalue(), tmp_path / f"a.{suffix}"
+    for length in range(1, len(data) - 4, 7):  # without its last four bytes a PNG is still whole
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError) as error:
+            read_image(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_whole_jpeg_with_other_data_behind_it_is_read(tmp_path):
+    Image.fromarray(photograph()).save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    expected = read_image(tmp_path / "a.jpg")
+    for name, more in {"zeros": bytes(100), "notes": b"the camera's own notes"}.items():
+        (tmp_path / name).write_bytes(data + more)
+        assert np.array_equal(read_image(tmp_path / name), expected)
+
+
+@pytest.mark.parametrize("position", range(60, 600, 60))
+def test_a_png_whose_checksum_is_wrong_is_refused(tmp_path, position):
+    path = tmp_path / "a.png"
+    Image.fromarray(photograph()).save(path)
+    data = bytearray(path.read_bytes())
+    data[position] ^= 16
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.png"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"this is no image", b"<svg></svg>", b"\xff\xd8", b"\x89PNG", b"\x89PNG\r\n\x1a\n"],
+)
+def test_what_is_no_image_is_refused_by_its_name(tmp_path, read, content):
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        read(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert "0x" not in str(error.value)  # no address in memory
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path, read):
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        read(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        read(tmp_path)
+
+
+def test_photographs_of_voc_are_read_as_pillow_reads_them(voc2012_animals):
+    for path in sorted(voc2012_animals.glob("VOCdevkit/*/JPEGImages/*.jpg"))[:5]:
+        assert difference(read_image(path), by_pillow(path)) <= 2
+
+
+# Masks.
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_palette_png_of_any_depth_is_read_as_indices_not_as_colours(tmp_path, bits):
+    values = np.random.default_rng(bits).integers(0, 2**bits, (11, 13), dtype=np.uint8)
+    image = Image.fromarray(values)
+    image.putpalette(palette()[::-1].tobytes())  # whatever the colours are
+    image.save(tmp_path / "a.png", bits=bits)
+    assert (tmp_path / "a.png").read_bytes()[24:26] == bytes([bits, 3])  # depth; 3 is palette
+    mask = read_mask(tmp_path / "a.png")
+    assert np.array_equal(mask, values) and mask.dtype == np.uint8
+
+
+def test_a_palette_png_with_transparency_is_read_as_indices(tmp_path):
+    values = np.array([[0, 1, VOID]], np.uint8)
+    image = Image.fromarray(values)
+    image.putpalette(palette().tobytes())
+    image.save(tmp_path / "a.png", transparency=0)
+    assert np.array_equal(read_mask(tmp_path / "a.png"), values)
+
+
+def test_a_grey_png_of_eight_bits_is_read_as_indices(tmp_path):
+    values = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png"), values)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_grey_png_of_fewer_bits_is_refused(tmp_path, bits):
+    # Its pixels are shades: decoders scale 4 bits to 8, so that 1 becomes 17 and 15 becomes void.
+    write_grey_png(tmp_path / "a.png", bits, [b"\x01", b"\xf0"])
+    with Image.open(tmp_path / "a.png") as image:
+        image.load()  # a good PNG
+    with pytest.raises(ValueError, match=r"a\.png"):
+        read_mask(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16"])
+def test_a_mask_that_holds_no_indices_is_refused(tmp_path, mode):
+    path = tmp_path / "a.png"
+    Image.new(mode, (4, 3)).save(path)
+    with pytest.raises(ValueError) as error:
+        read_mask(path)
+    assert str(path) in str(error.value) and mode in str(error.value)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "BMP", "GIF", "TIFF"])
+def test_a_mask_in_another_format_is_refused_whatever_its_name(tmp_path, format):
+    path = tmp_path / "a.png"
+    Image.new("L", (4, 3)).save(path, format=format)
+    with pytest.raises(ValueError) as error:
+        read_mask(path)
+    assert str(path) in str(error.value) and format in str(error.value)
+
+
+def test_a_mask_that_is_cut_off_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    write_mask(path, np.random.default_rng(0).integers(0, 21, (16, 16)), palette())
+    data = path.read_bytes()
+    for length in range(1, len(data) - 24, 7):  # all pixels stand before the last 24 bytes
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match=r"a\.png"):
+            read_mask(path)
+
+
+def test_a_mask_with_a_wrong_byte_is_never_read_as_other_classes(tmp_path):
+    path = tmp_path / "a.png"
+    mask = np.random.default_rng(0).integers(0, 2, (16, 16), dtype=np.uint8)
+    write_mask(path, mask, palette())
+    data = path.read_bytes()
+    for position in range(data.index(b"IDAT") + 4, len(data) - 16):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 16]) + data[position + 1 :])
+        with pytest.raises(ValueError, match=r"a\.png"):
+            read_mask(path)
+
+
+def test_write_mask_writes_a_palette_png_that_reads_as_what_was_written(tmp_path):
+    mask = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    write_mask(tmp_path / "a.png", mask, palette())
+    assert np.array_equal(read_mask(tmp_path / "a.png"), mask)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.format == "PNG" and image.mode == "P"
+        assert np.array_equal(np.reshape(image.getpalette(), (-1, 3)), palette())
+        assert np.array_equal(np.array(image.convert("RGB")), palette()[mask])
+
+
+@pytest.mark.parametrize("value", [0, 1, VOID])
+def test_a_mask_of_a_single_class_keeps_its_value_and_its_palette(tmp_path, value):
+    write_mask(tmp_path / "a.png", np.full((1, 5), value), palette())
+    assert read_mask(tmp_path / "a.png").tolist() == [[value] * 5]
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "P" and len(image.getpalette()) == 768
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_write_image_writes_every_pixel_as_it_is(tmp_path, channels):
+    pixels = photograph(channels=channels)
+    write_image(tmp_path / "a.png", pixels)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.format == "PNG" and np.array_equal(np.array(image), pixels)
+
+
+# Sizes.
+
+
+@pytest.mark.parametrize("shape", [(30, 20), (20, 30), (1, 300), (301, 7), (1, 1), (16, 16)])
+@pytest.mark.parametrize("size", [1, 16, 100])
+def test_resize_to_fit_gives_the_long_side_and_keeps_the_aspect_ratio(shape, size):
+    image = resize_to_fit(np.zeros((*shape, 3), np.uint8), size)
+    mask = resize_to_fit(np.zeros(shape, np.uint8), size, cv2.INTER_NEAREST)
+    assert max(mask.shape) == size and image.shape == (*mask.shape, 3)
+    for now, before in zip(mask.shape, shape, strict=True):
+        assert abs(now - max(1, before * size / max(shape))) <= 0.5
+
+
+def test_resize_to_fit_averages_when_it_shrinks():
+    image = np.random.default_rng(0).integers(0, 256, (12, 8, 3), dtype=np.uint8)
+    blocks = image.reshape(3, 4, 2, 4, 3).mean(axis=(1, 3))
+    assert difference(resize_to_fit(image, 3), blocks) <= 1

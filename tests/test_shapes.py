@@ -1,0 +1,197 @@
+import cv2
+import numpy as np
+import pytest
+from matplotlib.path import Path as Polygon
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.tree import DecisionTreeClassifier
+
+from voc_seg import shapes as drawing
+from voc_seg.shapes import OUTLINES, SHAPE_CLASSES, coverage, draw_scene, write_shapes
+from voc_seg.voc import VOID, open_folder, palette
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [draw_scene(np.random.default_rng((7, i)), size=32) for i in range(400)]
+
+
+def files_below(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+
+
+def test_the_layout_is_one_that_open_folder_reads(shapes):
+    folder = open_folder(shapes)
+    assert folder.path == shapes and folder.names == SHAPE_CLASSES
+    assert len(folder.ids("train")) == 12 and len(folder.ids("val")) == 6
+    assert folder.ids("trainval") == folder.ids("train") + folder.ids("val")
+    for id in folder.ids("trainval"):
+        image, mask = folder.pair(id)
+        assert image.shape == (32, 32, 3) and mask.shape == (32, 32)
+        assert set(np.unique(mask)) <= {*range(len(SHAPE_CLASSES)), VOID}
+        with Image.open(folder.image_path(id)) as file:
+            assert file.format == "JPEG"
+        with Image.open(shapes / "SegmentationClass" / f"{id}.png") as file:
+            assert file.mode == "P"
+            assert np.array_equal(np.reshape(file.getpalette(), (-1, 3)), palette())
+
+
+def test_the_files_hold_what_draw_scene_draws(shapes):
+    folder = open_folder(shapes)
+    for split in ("train", "val"):
+        image, mask = folder.pair(folder.ids(split)[2])
+        rng = np.random.default_rng((0, split == "val", 2))
+        drawn_image, drawn_mask = draw_scene(rng, 32)
+        assert np.array_equal(mask, drawn_mask)
+        assert np.corrcoef(image.ravel(), drawn_image.ravel())[0, 1] > 0.95  # JPEG loses a little
+
+
+def test_the_same_seed_writes_the_same_bytes(shapes, tmp_path):
+    again = write_shapes(tmp_path / "again", train=12, val=6, size=32, seed=0)
+    assert files_below(again) == files_below(shapes)
+
+
+def test_another_seed_draws_other_images(shapes, tmp_path):
+    first = files_below(shapes)
+    other = files_below(write_shapes(tmp_path / "other", train=12, val=6, size=32, seed=1))
+    assert first.keys() == other.keys()
+    for name in first:
+        assert (first[name] == other[name]) == name.endswith(".txt"), name
+
+
+def test_an_image_is_the_same_however_many_there_are(shapes, tmp_path):
+    many = files_below(shapes)
+    few = files_below(write_shapes(tmp_path / "few", train=3, val=2, size=32))
+    pictures = [name for name in few if not name.endswith(".txt")]
+    assert len(pictures) == 2 * 5
+    for name in pictures:
+        assert few[name] == many[name]
+
+
+def test_no_image_occurs_twice_nor_in_both_splits(shapes):
+    images = [path.read_bytes() for path in (shapes / "JPEGImages").iterdir()]
+    assert len(images) == len(set(images)) == 18
+
+
+def test_every_class_occurs(scenes):
+    found = [set(np.unique(mask)) - {VOID} for _, mask in scenes]
+    shown = [sum(label in labels for labels in found) for label in range(len(SHAPE_CLASSES))]
+    # A scene has 2.5 objects on average, of six classes: each is in about a third of the scenes.
+    assert min(shown[1:]) > 0.2 * len(scenes)
+
+
+@pytest.mark.parametrize("label", range(1, len(SHAPE_CLASSES)))
+def test_a_wanted_object_is_drawn_and_no_other(label):
+    for seed in range(10):
+        _, mask = draw_scene(np.random.default_rng(seed), 64, [label])
+        assert set(np.unique(mask)) == {0, label, VOID}
+
+
+def test_without_objects_there_is_background_only():
+    image, mask = draw_scene(np.random.default_rng(0), 64, [])
+    assert not mask.any() and image.std() > 10  # clutter is there
+
+
+def test_void_parts_all_regions(scenes):
+    for _, mask in scenes[:100]:
+        padded = np.pad(mask, 1, constant_values=VOID)
+        for down, right in np.ndindex(3, 3):
+            neighbour = padded[down : down + 32, right : right + 32]
+            same = (neighbour == mask) | (neighbour == VOID) | (mask == VOID)
+            assert same.all()  # two labels never touch
+
+
+def test_void_is_a_thin_contour_around_objects(scenes):
+    beside = []
+    for _, mask in scenes:
+        solid = ((mask > 0) & (mask != VOID)).astype(np.uint8)
+        # One pixel wide; where a second object hides the first, its contour may stand between.
+        assert cv2.dilate(solid, np.ones((5, 5)))[mask == VOID].all()
+        beside.extend(cv2.dilate(solid, np.ones((3, 3)))[mask == VOID])
+    assert np.mean(beside) > 0.95
+
+
+@pytest.mark.parametrize("label", range(1, len(SHAPE_CLASSES)))
+def test_an_object_covers_what_lies_inside_of_its_outline(label):
+    outlines = [outline * 0.4 + 0.5 for outline in OUTLINES[label]]
+    points = (np.mgrid[:128, :128].reshape(2, -1).T[:, ::-1] + 0.5) / 128  # (x, y)
+    inside = sum(Polygon(outline).contains_points(points) for outline in outlines) % 2
+    expected = inside.reshape(32, 4, 32, 4).mean(axis=(1, 3))
+    assert np.abs(coverage(outlines, 32) - expected).mean() < 0.02
+
+
+@pytest.mark.parametrize("task", ["which class", "object or background"])
+@pytest.mark.parametrize("kind", ["linear", "tree"])
+def test_the_colour_of_a_pixel_does_not_tell_its_class(scenes, task, kind):
+    rng = np.random.default_rng(0)
+    colours, labels, numbers = [], [], []
+    for number, (image, mask) in enumerate(scenes):
+        for label in set(np.unique(mask)) - {VOID}:
+            colours.extend(rng.choice(image[mask == label], 5) / 255)
+            labels.extend([label] * 5)
+            numbers.extend([number] * 5)
+    colours, labels, known = np.array(colours), np.array(labels), np.array(numbers) < 300
+    chance, margin = 1 / len(SHAPE_CLASSES), 0.05
+    if task == "object or background":
+        labels, chance, margin = labels > 0, 1 / 2, 0.06
+
+    def accuracy(colours):
+        if kind == "linear":
+            classifier = LogisticRegression(class_weight="balanced")
+        else:
+            classifier = DecisionTreeClassifier(max_depth=6, class_weight="balanced")
+        classifier.fit(colours[known], labels[known])
+        return balanced_accuracy_score(labels[~known], classifier.predict(colours[~known]))
+
+    assert accuracy(colours) < chance + margin
+    # The measure does see colours that tell: a little more red with each class.
+    assert accuracy(colours + np.outer(labels * chance, [1, 0, 0])) > chance + 2 * margin
+
+
+# The folder.
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    assert write_shapes(str(folder), train=1, val=1, size=16) == folder
+    assert len(open_folder(folder).ids("trainval")) == 2
+    assert list(tmp_path.iterdir()) == [folder]  # nothing is left beside it
+
+
+def test_a_folder_in_missing_folders_is_made(tmp_path):
+    folder = write_shapes(tmp_path / "a" / "b", train=1, val=1, size=16)
+    assert open_folder(folder).ids("val") == ["val_000000"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_exists_is_refused_and_left_untouched(tmp_path, kind):
+    path = tmp_path / "data"
+    if kind == "folder":
+        path.mkdir()
+    precious = path / "precious" if kind == "folder" else path
+    precious.write_text("years of work")
+    with pytest.raises(FileExistsError) as error:
+        write_shapes(path, train=1, val=1, size=16)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert precious.read_text() == "years of work"
+    assert len(list(tmp_path.rglob("*"))) == (2 if kind == "folder" else 1)
+
+
+def test_an_interrupted_call_leaves_no_data_set_and_the_next_one_succeeds(tmp_path, monkeypatch):
+    calls = []
+
+    def draw(rng, size):
+        calls.append(size)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return draw_scene(rng, size)
+
+    monkeypatch.setattr(drawing, "draw_scene", draw)
+    with pytest.raises(KeyboardInterrupt):
+        write_shapes(tmp_path / "data", train=4, val=1, size=16)
+    assert not (tmp_path / "data").exists()
+    write_shapes(tmp_path / "data", train=4, val=1, size=16)
+    assert len(open_folder(tmp_path / "data").ids("trainval")) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

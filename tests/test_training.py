@@ -1,0 +1,364 @@
+"""Training: the files that it writes, and a killed run that goes on as if nothing had been."""
+
+import csv
+import json
+import math
+import os
+import shutil
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from voc_seg import (
+    SegmentationDataset,
+    WindowDataset,
+    build_patch_classifier,
+    build_unet,
+    compile_model,
+    get_classes,
+    open_folder,
+    to_dense,
+    train,
+    training,
+)
+
+EPOCHS, RATE = 3, 0.02
+COLUMNS = ["epoch", "loss", "mean_iou", "val_loss", "val_mean_iou", "learning_rate", "seconds"]
+FILES = {"best.keras", "last.keras", "history.csv", "curves.png", "examples.png", "settings.json"}
+PICTURES = {"curves.png", "examples.png"}
+SETTINGS = {"size": 32, "who": "a test"}
+# How far two runs may be apart that should be the same: float32 sums in another order.
+SAME = {"rtol": 1e-3, "atol": 1e-4}
+
+
+def ingredients(data, kind="unet", batch_size=None):
+    """Model, training and validation data, always the same."""
+    folder = open_folder(data)
+    ids = folder.ids("train")
+    keras.utils.set_random_seed(3)
+    common = {"seed": 5, "augment": True, "size": 32}
+    if kind == "unet":
+        model = build_unet(7, filters=2, depth=1)
+        batches = SegmentationDataset(
+            folder, ids, batch_size=batch_size or 5, shuffle=True, **common
+        )
+    else:
+        model = build_patch_classifier(7, window=5, filters=2)
+        batches = WindowDataset(
+            folder, ids, 5, batch_size=batch_size or 32, windows_per_image=8, **common
+        )
+    return model, batches, SegmentationDataset(folder, folder.ids("val"), size=32, batch_size=4)
+
+
+def run(data, kind, out, **arguments):
+    arguments = {"epochs": EPOCHS, "learning_rate": RATE, "settings": SETTINGS, **arguments}
+    return train(*ingredients(data, kind), out, **arguments)
+
+
+def read(out):
+    """history.csv, column -> array, without the seconds."""
+    with open(out / "history.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS[:-1]}
+
+
+def contents(folder):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def assert_same_run(out, other):
+    history, expected = read(out), read(other)
+    for name in expected:
+        np.testing.assert_allclose(history[name], expected[name], err_msg=name, **SAME)
+    for name in ("last.keras", "best.keras"):
+        found, wanted = (keras.models.load_model(folder / name) for folder in (out, other))
+        assert int(found.optimizer.iterations) == int(wanted.optimizer.iterations)
+        for new, old in zip(found.get_weights(), wanted.get_weights(), strict=True):
+            np.testing.assert_allclose(new, old, err_msg=name, **SAME)
+
+
+def uninterrupted(data, kind, folder):
+    """A run that nobody interrupts, and copies of its folder as a kill would have left it.
+
+    `copies[name, n]` is the folder at the moment at which file `name` was about to be moved to
+    its place for the n-th time: the file beside that place is there, and complete.
+    """
+    out, copies, batches = folder / "run", {}, []
+    move, item = os.replace, {c: c.__getitem__ for c in (SegmentationDataset, WindowDataset)}
+
+    def copy_and_move(source, target):
+        n = sum(name == target.name for name, _ in copies) + 1
+        copies[target.name, n] = folder / f"{target.name}-{n}"
+        shutil.copytree(out, copies[target.name, n])
+        move(source, target)
+
+    def note_and_get(self, i):
+        if self.augment:  # these are the training data
+            batches.append((self.epoch, i))
+        return item[type(self)](self, i)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", copy_and_move)
+        for dataset in item:
+            patch.setattr(dataset, "__getitem__", note_and_get)
+        best, history = run(data, kind, out)
+    return SimpleNamespace(
+        data=data, kind=kind, out=out, copies=copies, batches=batches, best=best, history=history
+    )
+
+
+@pytest.fixture(scope="module")
+def unet_run(shapes, tmp_path_factory):
+    return uninterrupted(shapes, "unet", tmp_path_factory.mktemp("unet"))
+
+
+@pytest.fixture(scope="module")
+def patch_run(shapes, tmp_path_factory):
+    return uninterrupted(shapes, "patch_classifier", tmp_path_factory.mktemp("patch"))
+
+
+@pytest.fixture(params=["unet_run", "patch_run"])
+def finished(request):
+    return request.getfixturevalue(request.param)
+
+
+def kill_in_epoch_2(monkeypatch):
+    def interrupt(self, batch, logs=None):
+        if self.epoch_now == 1 and batch == 1:
+            raise KeyboardInterrupt
+
+    def begin(self, epoch, logs=None, original=training.Checkpoint.on_epoch_begin):
+        self.epoch_now = epoch
+        original(self, epoch, logs)
+
+    monkeypatch.setattr(training.Checkpoint, "on_epoch_begin", begin)
+    monkeypatch.setattr(training.Checkpoint, "on_train_batch_end", interrupt, raising=False)
+
+
+# A run without interruption
+
+
+def test_a_run_leaves_its_six_files_and_no_others(finished):
+    assert {path.name for path in finished.out.iterdir()} == FILES
+    for name in ("curves.png", "examples.png"):
+        with Image.open(finished.out / name) as picture:
+            assert min(picture.size) > 100
+            assert len(picture.convert("RGB").getcolors(1 << 24)) > 5
+
+
+def test_history_has_a_row_for_each_epoch(finished):
+    with open(finished.out / "history.csv", newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert sorted(header) == sorted(COLUMNS)
+    assert [float(row[header.index("epoch")]) for row in rows] == [1, 2, 3]
+    assert np.isfinite(np.array(rows, float)).all()
+    assert list(finished.history) == header
+    np.testing.assert_array_equal(
+        np.transpose([finished.history[name] for name in header]), np.array(rows, float)
+    )
+
+
+def test_learning_rate_falls_along_half_a_cosine(finished):
+    expected = [RATE * (1 + math.cos(math.pi * e / EPOCHS)) / 2 for e in (1, 2, 3)]
+    np.testing.assert_allclose(finished.history["learning_rate"], expected, rtol=1e-5, atol=1e-9)
+
+
+def test_each_epoch_takes_each_of_its_batches_once(finished):
+    trained = finished.batches[-3 * EPOCHS :]  # some backends look at a batch or two before
+    first = min(trained)[0]
+    expected = [(first + epoch, i) for epoch in range(EPOCHS) for i in range(3)]
+    assert sorted(trained) == expected
+
+
+def test_best_model_is_that_of_the_best_epoch_by_numpy_s_mean_iou_on_whole_images(finished):
+    _, _, validation = ingredients(finished.data, finished.kind)
+    model = keras.models.load_model(finished.out / "best.keras")
+    assert get_classes(model) == validation.folder.classes
+    dense = to_dense(model) if finished.kind == "patch_classifier" else model
+    confusion = np.zeros((7, 7))
+    for images, masks in (validation[i] for i in range(len(validation))):
+        labels = np.argmax(dense.predict_on_batch(images), axis=-1)
+        np.add.at(confusion, (masks[masks != 255], labels[masks != 255]), 1)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diag(confusion)
+    iou = (np.diag(confusion)[union > 0] / union[union > 0]).mean()
+    assert iou == pytest.approx(max(finished.history["val_mean_iou"]), abs=1e-4)
+    # The model that is returned is this one.
+    for found, saved in zip(finished.best.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, saved)
+
+
+def test_settings_are_those_given_and_the_versions(finished):
+    settings = json.loads((finished.out / "settings.json").read_text(encoding="utf-8"))
+    assert SETTINGS.items() <= settings.items()
+    assert (settings["epochs"], settings["learning_rate"]) == (EPOCHS, RATE)
+    assert settings["parameters"] == finished.best.count_params()
+    assert list(settings["classes"])[:2] == ["background", "disc"]
+    assert settings["versions"]["keras"] == keras.__version__
+
+
+def test_best_is_the_first_epoch_with_the_best_iou_and_last_the_last(tmp_path):
+    model = compile_model(build_patch_classifier(2, window=1, filters=1))
+    history = {}
+    checkpoint = training.Checkpoint(tmp_path, history)
+    checkpoint.set_model(model)
+    for epoch, iou in enumerate([0.2, 0.5, 0.5, 0.1]):
+        model.set_weights([np.full(w.shape, epoch) for w in model.get_weights()])
+        checkpoint.on_epoch_begin(epoch)
+        checkpoint.on_epoch_end(epoch, {"loss": 1.0, "val_mean_iou": iou})
+        best = keras.models.load_model(tmp_path / "best.keras")
+        last = keras.models.load_model(tmp_path / "last.keras")
+        assert {w.max() for w in best.get_weights()} == {min(epoch, 1)}
+        assert {w.max() for w in last.get_weights()} == {epoch}
+    assert history["val_mean_iou"] == [0.2, 0.5, 0.5, 0.1]
+
+
+# Interrupted runs
+
+
+def test_a_run_interrupted_in_epoch_2_goes_on_as_if_nothing_had_been(
+    patch_run, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        kill_in_epoch_2(patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(patch_run.data, patch_run.kind, out)
+    assert read(out)["epoch"].tolist() == [1]
+    best, history = run(patch_run.data, patch_run.kind, out, resume=True)
+    assert {path.name for path in out.iterdir()} == FILES
+    assert_same_run(out, patch_run.out)
+    np.testing.assert_allclose(history["val_loss"], patch_run.history["val_loss"], **SAME)
+    for found, wanted in zip(best.get_weights(), patch_run.best.get_weights(), strict=True):
+        np.testing.assert_allclose(found, wanted, **SAME)
+
+
+@pytest.mark.parametrize(
+    ("finished", "moment"),
+    [
+        ("patch_run", ("history.csv", 1)),
+        ("patch_run", ("last.keras", 1)),
+        ("patch_run", ("last.keras", 2)),
+        ("unet_run", ("last.keras", 2)),
+    ],
+    indirect=["finished"],
+    ids=lambda value: value if isinstance(value, str) else f"{value[0]} of epoch {value[1]}",
+)
+def test_a_run_killed_while_it_wrote_a_file_goes_on_as_if_nothing_had_been(
+    finished, moment, tmp_path, monkeypatch
+):
+    name, epoch = moment
+    out = tmp_path / "run"
+    shutil.copytree(finished.copies[moment], out)
+    beside = out / f"writing-{name}"
+    beside.write_bytes(beside.read_bytes()[:100])  # it had not come far with it
+    assert (out / "last.keras").exists() == (epoch == 2)
+    if name == "last.keras":  # between the two: the history says more than the model
+        assert read(out)["epoch"].tolist() == list(range(1, epoch + 1))
+    monkeypatch.setattr(training, "draw", lambda *arguments: None)
+    run(finished.data, finished.kind, out, resume=True)
+    assert {path.name for path in out.iterdir()} == FILES - PICTURES
+    assert_same_run(out, finished.out)
+
+
+def test_a_run_killed_before_its_pictures_gets_them(unet_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(unet_run.copies["examples.png", 1], out)
+    before = contents(out)
+    run(unet_run.data, unet_run.kind, out, resume=True)
+    after = contents(out)
+    assert set(after) == FILES
+    for name in FILES - PICTURES:
+        assert after[name] == before[name], name
+
+
+def test_resuming_a_finished_run_changes_neither_history_nor_weights(finished, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(finished.out, out)
+    before = contents(out)
+    best, history = run(finished.data, finished.kind, out, resume=True)
+    after = contents(out)
+    for name in FILES - PICTURES:
+        assert after[name] == before[name], name
+    assert history == finished.history
+    for found, wanted in zip(best.get_weights(), finished.best.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("epochs", {"epochs": EPOCHS + 1}),
+        ("learning_rate", {"learning_rate": 1e-3}),
+        ("size", {"settings": {**SETTINGS, "size": 64}}),
+        ("new", {"settings": {**SETTINGS, "new": 1}}),
+    ],
+)
+def test_resuming_with_another_setting_is_refused(unet_run, name, arguments):
+    before = contents(unet_run.out)
+    with pytest.raises(ValueError, match=f"^{name}: found .* begun with") as caught:
+        run(unet_run.data, unet_run.kind, unet_run.out, resume=True, **arguments)
+    assert str(unet_run.out) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert contents(unet_run.out) == before
+
+
+def refused_resume(unet_run, *given):
+    before = contents(unet_run.out)
+    with pytest.raises(ValueError) as caught:
+        train(*given, unet_run.out, EPOCHS, RATE, SETTINGS, resume=True)
+    assert contents(unet_run.out) == before
+    return str(caught.value)
+
+
+def test_resuming_with_another_model_is_refused(unet_run):
+    _, *data = ingredients(unet_run.data)
+    sentence = refused_resume(unet_run, build_unet(7, filters=3, depth=1), *data)
+    assert sentence.startswith("parameters: ")
+
+
+def test_resuming_with_other_classes_is_refused(unet_run):
+    folder = open_folder(unet_run.data, classes="ring,star,cross,disc,square,triangle")
+    model, batches, _ = ingredients(unet_run.data)
+    validation = SegmentationDataset(folder, folder.ids("val"), size=32)
+    assert refused_resume(unet_run, model, batches, validation).startswith("classes: ")
+
+
+def test_resuming_with_other_batches_is_refused(unet_run):
+    # Or the number of finished epochs, which is counted in steps, would come out wrong.
+    assert refused_resume(unet_run, *ingredients(unet_run.data, batch_size=3))
+
+
+def test_resuming_where_no_run_is_is_refused_and_leaves_nothing(shapes, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(FileNotFoundError, match=r"run: holds no run to resume"):
+        run(shapes, "unet", out, resume=True)
+    assert not out.exists()
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(FileNotFoundError, match=r"run: holds no run to resume"):
+        run(shapes, "unet", out, resume=True)
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(shapes, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(FileExistsError, match="is not empty; give another folder, or resume"):
+        run(shapes, "unet", tmp_path)
+    assert contents(tmp_path) == before
+    with pytest.raises(FileExistsError):
+        run(shapes, "unet", tmp_path / "notes.txt")
+    assert contents(tmp_path) == before
+
+
+def test_a_model_with_another_number_of_classes_than_the_data_is_refused(shapes, tmp_path):
+    _, *data = ingredients(shapes)
+    with pytest.raises(ValueError, match=r"^classes: found 7 .*expected the 5 of the model"):
+        train(build_unet(5, filters=2, depth=1), *data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,201 @@
+"""The commands of `voc-seg`; each takes the parsed arguments.
+
+What needs Keras is imported inside the functions, so that help and bad arguments answer at once.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from voc_seg.images import read_image, write_image, write_mask
+from voc_seg.voc import open_folder, palette
+
+
+def load_backend():
+    """Imports Keras without the backend's messages about processors and missing GPUs.
+
+    They come from C++, which writes to the file descriptor, and would bury what we have to say.
+    """
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        import keras
+
+        keras.ops.zeros(1)  # the devices are looked for when the first tensor is made
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
+
+
+def demo(options):
+    load_backend()
+    from voc_seg.demo import demo
+
+    demo(options.out, options.seed)
+
+
+def shapes(options):
+    from voc_seg.shapes import write_shapes
+
+    path = write_shapes(options.data, options.train, options.val, options.seed)
+    print(f"{path}: {options.train} training and {options.val} validation images")
+
+
+def download(options):
+    from voc_seg.download import download_voc
+
+    path = download_voc(options.data, options.year, options.archive, options.mirror)
+    print(f"{path} is complete")
+
+
+def train(options):
+    folder = open_folder(options.data, options.year, options.classes)
+    train_ids, val_ids = folder.ids("train"), folder.ids("val")
+    if options.out.is_dir() and any(options.out.iterdir()) and not options.resume:
+        raise FileExistsError(f"{options.out}: is not empty; give another --out, or --resume")
+
+    load_backend()
+    import keras
+
+    from voc_seg import training
+    from voc_seg.pipeline import SegmentationDataset, WindowDataset, read_pairs
+
+    keras.utils.set_random_seed(options.seed)
+    model = build(options, len(folder.classes))
+    for _ in read_pairs(folder, sorted({*train_ids, *val_ids}), "checking the files"):
+        pass  # a broken file is found now, not after an hour
+    common = {"size": options.size, "seed": options.seed}
+    if options.model == "patch-classifier":
+        data = WindowDataset(
+            folder, train_ids, options.window, batch_size=options.batch_size or 256, augment=True,
+            **common,
+        )  # fmt: skip
+    else:
+        data = SegmentationDataset(
+            folder, train_ids, batch_size=options.batch_size or 8, augment=True, shuffle=True,
+            **common,
+        )  # fmt: skip
+    validation = SegmentationDataset(folder, val_ids, **common)
+    options.data = options.data.resolve()
+    skipped = ("run", "resume", "out", "classes", "epochs")  # or written by `training.train`
+    settings = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in vars(options).items()
+        if name not in skipped
+    }
+    _, history = training.train(
+        model, data, validation, options.out, options.epochs, settings=settings,
+        resume=options.resume,
+    )  # fmt: skip
+    best = max(history["val_mean_iou"])
+    print(f"best validation mean IoU {best:.4f} at {options.size} pixels; see {options.out}")
+
+
+def build(options, num_classes):
+    import voc_seg
+
+    width = {} if options.filters is None else {"filters": options.filters}
+    if options.model == "patch-classifier":
+        return voc_seg.build_patch_classifier(num_classes, window=options.window, **width)
+    if options.model == "vgg-transfer":
+        weights = None if options.weights == "none" else options.weights
+        return voc_seg.build_vgg_transfer(num_classes, weights=weights, **width)
+    if options.model == "unet":
+        return voc_seg.build_unet(num_classes, **width)
+    return voc_seg.build_encoder_decoder(num_classes, **width)
+
+
+def evaluate(options):
+    folder = open_folder(options.data, options.year)
+    ids = folder.ids(options.split)
+    check_files(options.model)
+    load_backend()
+    from voc_seg.evaluation import evaluate, format_table
+    from voc_seg.prediction import get_classes, label_values, load_segmenter
+
+    model = load_segmenter(options.model)
+    folder = open_folder(options.data, options.year, chosen(get_classes(model), folder.names))
+
+    def write(id, labels):
+        path = options.masks / f"{id}.png"
+        write_mask(path, label_values(labels, folder.classes), palette())
+
+    if options.masks:
+        if options.masks.resolve().is_relative_to(folder.path.resolve()):
+            raise ValueError(f"{options.masks}: lies in the data set; expected another folder")
+        options.masks.mkdir(parents=True, exist_ok=True)
+    if options.json:  # before the work, not after it
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        if options.json.is_dir():
+            raise ValueError(f"{options.json}: is a folder; expected the name of a file")
+    result = evaluate(model, folder, ids, on_prediction=write if options.masks else None)
+    print(format_table(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def chosen(classes, names):
+    """The `classes` argument with which `open_folder` gives the classes of a model."""
+    if classes is None or list(classes) == list(names):
+        return "all"
+    if list(classes)[1:] == ["object"] and "object" not in names:
+        return "object"
+    return list(classes)[1:]
+
+
+def predict(options):
+    check_files(options.model, *options.images)
+    check_targets(options.images, options.out)
+    load_backend()
+    from voc_seg import plots
+    from voc_seg.prediction import (
+        cut_out,
+        get_classes,
+        label_values,
+        load_segmenter,
+        predict_labels,
+    )
+
+    model = load_segmenter(options.model)
+    classes = get_classes(model) or {f"class {i}": i for i in range(model.output_shape[-1])}
+    options.out.mkdir(parents=True, exist_ok=True)
+    for path in tqdm(options.images, desc="predicting", unit="image"):
+        image = read_image(path)
+        (labels,) = predict_labels(model, [image])
+        target = options.out / path.stem
+        write_mask(f"{target}.png", label_values(labels, classes), palette())
+        if options.overlay:
+            plots.plot_overlay(image, labels, classes).savefig(f"{target}_overlay.png", dpi=200)
+        if options.cutout:
+            write_image(f"{target}_cutout.png", cut_out(image, labels))
+            if not labels.any():
+                tqdm.write(f"{path}: no object found, so the cut-out is empty", file=sys.stderr)
+    print(f"{len(options.images)} predicted; see {options.out}")
+
+
+def check_files(*paths):
+    for path in paths:
+        if not path.is_file():
+            problem = "is a folder; expected a file" if path.is_dir() else "no such file"
+            raise FileNotFoundError(f"{path}: {problem}")
+
+
+def check_targets(images, out):
+    """Sees to it that no result of `predict` overwrites an image, or another image's result."""
+    inputs = {path.resolve(): path for path in images}
+    sources = {}
+    for path in images:
+        for ending in ("", "_overlay", "_cutout"):
+            target = (out / f"{path.stem}{ending}.png").resolve()
+            if target in inputs:
+                raise ValueError(f"{inputs[target]}: would be overwritten; give another --out")
+            if target in sources:
+                raise ValueError(
+                    f"{path}: its results would overwrite those of {sources[target]}; "
+                    "predict images of the same name one at a time, into different --out"
+                )
+            sources[target] = path
