@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -21,7 +22,8 @@ COMMANDS = ("demo", "shapes", "download", "train", "evaluate", "predict")
 def python(*arguments, **environment):
     """Runs Python in a process of its own; returns its stdout and stderr."""
     # With -S nothing is loaded beforehand by what happens to be installed; hence the path.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
+    path = os.pathsep.join([str(SOURCES[0].parent.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, **environment}
     done = subprocess.run(
         [sys.executable, "-S", *arguments], capture_output=True, text=True, env=environment
     )
@@ -78,9 +80,10 @@ def test_every_public_name_is_there_and_documents_its_arguments(name):
         return
     assert value.__name__ == name
     documentation = inspect.cleandoc(value.__doc__)
-    assert documentation.splitlines()[0].endswith((".", ":", "?"))
+    assert documentation[0].isupper()
+    described = re.split(r"\n(?:Args|Attributes):\n", documentation)[-1]
     for parameter in inspect.signature(value).parameters:
-        assert f" {parameter}:" in documentation or f" {parameter}, " in documentation, parameter
+        assert re.search(rf"^    (\w+, )*{parameter}(, \w+)*: ", described, re.M), parameter
 
 
 def test_a_star_import_gives_every_public_name():
