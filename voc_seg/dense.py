@@ -38,6 +38,8 @@ def to_dense(patch_classifier):
         ValueError: the model is not such a chain.
     """
     window = patch_classifier.input_shape[1]
+    if window is None:
+        raise ValueError("patch_classifier: takes images of any size; expected a fixed window")
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = ReflectPadding2D(window // 2, window // 2, name="reflect")(inputs)
     dilation = 1  # how far apart two neighbours of the classifier's map are in the image

@@ -63,6 +63,11 @@ def confusion_matrix(truth, prediction, num_classes):
         (C, C) int64: entry [t, p] counts the pixels of class t that are predicted as p.
     """
     valid = truth != VOID
+    for name, labels in (("truth", truth[valid]), ("prediction", prediction[valid])):
+        if labels.size and labels.max() >= num_classes:
+            raise ValueError(
+                f"{name}: holds the label {labels.max()}, expected 0..{num_classes - 1}"
+            )
     pairs = truth[valid].astype(np.int64) * num_classes + prediction[valid]
     counts = np.bincount(pairs, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)

@@ -62,11 +62,13 @@ def read_mask(path):
     """
     data = read_bytes(path)
     try:
+        Image.open(io.BytesIO(data)).verify()  # the checksums
         image = Image.open(io.BytesIO(data))
         image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: is not a PNG that can be read ({reason(error)})") from None
-    if image.format != "PNG" or image.mode not in ("P", "L"):
+    shades = image.mode == "L" and data[24:25] != b"\x08"  # 1, 2 or 4 bits are scaled to 8
+    if image.format != "PNG" or image.mode not in ("P", "L") or shades:
         raise ValueError(
             f"{path}: is a {image.format} of mode {image.mode}; expected a PNG whose pixels are "
             "class indices (mode P, or L)"
@@ -104,7 +106,8 @@ def resize_to_fit(image, size, interpolation=None):
         image: (H, W) or (H, W, C) array.
         size: the long side wanted, in pixels.
         interpolation: one of OpenCV's. Default: by area when shrinking, else bilinear. Masks
-            want `cv2.INTER_NEAREST`: any other would mix class indices into other classes.
+            want `cv2.INTER_NEAREST_EXACT`: smooth ones would mix class indices into other
+            classes, and plain `INTER_NEAREST` shifts the mask by up to half a pixel.
 
     Returns:
         (h, w) or (h, w, C) array with max(h, w) == size.

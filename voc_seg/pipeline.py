@@ -1,8 +1,9 @@
 """From files to batches: what the models are trained on.
 
 Both data sets are Keras `PyDataset`s that give NumPy arrays, so that they feed every backend and a
-single batch can be looked at: `images, masks = dataset[0]`. All chance in batch i of epoch e comes
-from a generator seeded with (seed, e, i): the same batches come whatever the number of workers.
+single batch can be looked at: `images, masks = dataset[0]`. All chance comes from generators that
+are seeded with the data set's seed, the epoch and a number: the batches are the same whatever the
+number of threads.
 """
 
 import math
@@ -36,18 +37,20 @@ class SegmentationDataset(keras.utils.PyDataset):
         seed: whole number from which all chance is derived.
         cache: whether to keep the decoded files in memory (three quarters of a megabyte for each
             photograph of VOC).
-        workers: threads that prepare batches while the model computes.
+        workers: threads that read and prepare the images of a batch.
     """
 
     def __init__(
         self, folder, ids, size, batch_size=8, augment=False, shuffle=False, seed=0, cache=False,
         workers=2,
     ):  # fmt: skip
-        super().__init__(workers=workers)
+        super().__init__()
         self.folder, self.ids, self.size, self.batch_size = folder, list(ids), size, batch_size
         self.augment, self.shuffle, self.seed = augment, shuffle, seed
         self.cache = {} if cache else None
         self.epoch = 0
+        # Keras' own workers lose a batch on JAX (3.15), and with it the reproducible order.
+        self.pool = ThreadPoolExecutor(workers)
 
     def __len__(self):
         return math.ceil(len(self.ids) / self.batch_size)
@@ -62,16 +65,17 @@ class SegmentationDataset(keras.utils.PyDataset):
         order = np.arange(len(self.ids))
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
-        rng = np.random.default_rng((self.seed, self.epoch, i))
-        pairs = []
-        for k in order[i * self.batch_size : (i + 1) * self.batch_size]:
-            image, mask = self.read(self.ids[k])
-            if self.augment:
-                pairs.append(augment(image, mask, self.size, rng))
-            else:
-                pairs.append((letterbox(image, self.size), letterbox_mask(mask, self.size)))
-        images, masks = zip(*pairs, strict=True)
+        chosen = order[i * self.batch_size : (i + 1) * self.batch_size]
+        images, masks = zip(*self.pool.map(self.example, chosen), strict=True)
         return np.stack(images).astype("float32"), np.stack(masks).astype("int32")
+
+    def example(self, k):
+        """Image k of the list, with its mask, as it is in the present epoch."""
+        image, mask = self.read(self.ids[k])
+        if self.augment:
+            rng = np.random.default_rng((self.seed, self.epoch, k))
+            return augment(image, mask, self.size, rng)
+        return letterbox(image, self.size), letterbox_mask(mask, self.size)
 
     def on_epoch_end(self):
         self.epoch += 1
@@ -101,14 +105,13 @@ class WindowDataset(keras.utils.PyDataset):
         windows_per_image: an epoch has as many windows as images times this.
         augment: whether to flip the windows left-right and change their colours at random.
         seed: whole number from which all chance is derived.
-        workers: threads that prepare batches while the model computes.
     """
 
     def __init__(
         self, folder, ids, window, size, batch_size=256, windows_per_image=64, augment=False,
-        seed=0, workers=2,
+        seed=0,
     ):  # fmt: skip
-        super().__init__(workers=workers)
+        super().__init__()
         self.window, self.batch_size, self.augment, self.seed = window, batch_size, augment, seed
         self.batches = max(1, len(ids) * windows_per_image // batch_size)
         self.epoch = 0
@@ -118,7 +121,7 @@ class WindowDataset(keras.utils.PyDataset):
         for image, mask in read_pairs(folder, ids, "reading images"):
             image = resize_to_fit(image, size)  # (h, w, 3)
             self.images.append(np.pad(image, pad, mode="reflect"))
-            self.masks.append(resize_to_fit(mask, size, cv2.INTER_NEAREST))  # (h, w)
+            self.masks.append(resize_to_fit(mask, size, cv2.INTER_NEAREST_EXACT))  # (h, w)
         # Per class that occurs: the images that show it.
         present = [np.unique(mask[mask != VOID]) for mask in self.masks]
         classes = sorted(set(np.concatenate(present)))
@@ -173,7 +176,7 @@ def augment(image, mask, size, rng):
     """
     scaled = max(1, round(size * math.exp(rng.uniform(*np.log(SCALES)))))
     image = resize_to_fit(image, scaled)  # (h, w, 3)
-    mask = resize_to_fit(mask, scaled, cv2.INTER_NEAREST)  # (h, w): never bilinear
+    mask = resize_to_fit(mask, scaled, cv2.INTER_NEAREST_EXACT)  # (h, w): never bilinear
     if rng.random() < 0.5:
         image, mask = image[:, ::-1], mask[:, ::-1]
     # Where the square lies: anywhere in a larger image, anywhere around a smaller one.
@@ -209,7 +212,7 @@ def letterbox(image, size):
 
 def letterbox_mask(mask, size):
     """The same for a mask: by nearest neighbour, filled up with void. (H, W) -> (size, size)."""
-    return cut_square(resize_to_fit(mask, size, cv2.INTER_NEAREST), size, 0, 0, VOID)
+    return cut_square(resize_to_fit(mask, size, cv2.INTER_NEAREST_EXACT), size, 0, 0, VOID)
 
 
 def cut_square(image, size, top, left, fill):

@@ -37,10 +37,14 @@ def load_segmenter(path):
     except Exception as error:  # zipfile, h5py and Keras raise what they like
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: is not a model that Keras can load ({first})") from None
-    output, channels = model.output_shape, model.input_shape[-1]
-    if not isinstance(output, tuple) or len(output) not in (2, 4) or channels != 3:
-        raise ValueError(f"{path}: maps {model.input_shape} to {output}; expected RGB to classes")
-    return to_dense(model) if len(output) == 2 else model
+    shapes = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
+    ranks = [len(s) if isinstance(s, tuple) else 0 for s in shapes]
+    if ranks not in ([4, 2], [4, 4]) or shapes[0][-1] != 3:
+        raise ValueError(f"{path}: maps {shapes[0]} to {shapes[1]}; expected images to classes")
+    try:
+        return to_dense(model) if ranks[1] == 2 else model
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def set_classes(model, classes, image_size):

@@ -41,7 +41,7 @@ def write_shapes(data, train=400, val=100, seed=0, size=64):
     Raises:
         FileExistsError: the folder is not empty.
     """
-    data = Path(data)
+    data = Path(data).resolve()
     if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise FileExistsError(f"{data}: exists and is not an empty folder; expected a new one")
     beside = data.with_name(f"writing-{data.name}")  # moved to its place when it is complete

@@ -188,7 +188,8 @@ def find_folder(data, year=None):
         return check_folder(data)
     if not data.is_dir():
         raise FileNotFoundError(f"{data}: no such folder")
-    found = {p.name: p for p in [*data.glob("VOC[0-9]*"), *data.glob("VOCdevkit/VOC[0-9]*")]}
+    folders = [*data.glob("VOC[0-9]*/"), *data.glob("VOCdevkit/VOC[0-9]*/")]
+    found = {p.name: p for p in folders if p.is_dir()}
     name = f"VOC{year}" if year else next(iter(found)) if len(found) == 1 else "VOC2009"
     if name not in found:
         holds = ", ".join(sorted(found)) or "no VOC20xx folder"
@@ -215,7 +216,7 @@ def read_labels(path):
         ValueError: a line is empty, a name stands twice or has a comma, or there are too few or
             too many names.
     """
-    names = tuple(line.strip() for line in read_text(path).strip().splitlines())
+    names = tuple(line.strip() for line in read_text(path).rstrip().splitlines())
     if not 2 <= len(names) <= VOID:
         raise ValueError(f"{path}: has {len(names)} class names; expected 2 to {VOID}, one a line")
     for number, name in enumerate(names, start=1):
