@@ -83,6 +83,9 @@ def parser():
         "--epochs", type=whole(1), default=20, metavar="E", help="default: %(default)s"
     )
     sub.add_argument(
+        "--validate-every", type=whole(1), default=1, metavar="E", help="epochs; default: 1"
+    )
+    sub.add_argument(
         "--weights", default="imagenet", metavar="imagenet|none|PATH",
         help="of the encoder of vgg-transfer; default: %(default)s",
     )  # fmt: skip

@@ -88,10 +88,10 @@ def train(options):
         if name not in skipped
     }
     _, history = training.train(
-        model, data, validation, options.out, options.epochs, settings=settings,
-        resume=options.resume,
+        model, data, validation, options.out, options.epochs,
+        validate_every=options.validate_every, settings=settings, resume=options.resume,
     )  # fmt: skip
-    best = max(history["val_mean_iou"])
+    best = training.best_mean_iou(history)
     print(f"best validation mean IoU {best:.4f} at {options.size} pixels; see {options.out}")
 
 

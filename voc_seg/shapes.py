@@ -1,10 +1,10 @@
 """Shapes: a small data set that is drawn, not downloaded, and made to teach.
 
-- Colour and texture tell nothing: objects, background and clutter draw theirs from the same hat.
-  Only its outline makes an object a disc or a star.
+- The classes differ by shape alone: all of them draw their colours from the same hat. That objects
+  are plain and the background is striped tells where an object is, but not which one.
 - Objects come at many sizes and overlap. A window that lies inside a large one sees no outline.
 - Rings, crosses and stars have thin parts and corners, which a coarse feature map cannot hold.
-- The clutter has outlines as well, which belong to no class.
+- The background is cluttered with outlines that belong to no class.
 
 It is written in VOC's layout, so that everything that works here works on VOC.
 """
@@ -82,16 +82,16 @@ def draw_scene(rng, size=64, objects=None):
     """
     if objects is None:
         objects = rng.integers(1, len(SHAPE_CLASSES), rng.integers(1, 5))
-    image = texture(rng, size)  # (size, size, 3)
+    image = texture(rng, size, stripes=True)  # (size, size, 3)
     mask = np.zeros((size, size), np.uint8)
     for _ in range(rng.integers(3, 7)):
-        paint(rng, image, coverage(clutter(rng), size))
+        paint(rng, image, coverage(clutter(rng), size), stripes=True)
     for label in objects:
         radius = np.exp(rng.uniform(np.log(0.12), np.log(0.42)))  # of the image's side
         centre = rng.uniform(0.1, 0.9, 2)
         outlines = [outline @ rotation(rng) * radius + centre for outline in OUTLINES[label]]
         inside = coverage(outlines, size)  # (size, size), 0..1
-        paint(rng, image, inside)
+        paint(rng, image, inside, stripes=False)
         solid = (inside >= 0.5).astype(np.uint8)
         around = cv2.dilate(solid, np.ones((3, 3), np.uint8))
         mask[around > 0] = VOID
@@ -113,27 +113,28 @@ def coverage(outlines, size):
     return cv2.resize(fine.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
 
 
-def paint(rng, image, inside):
+def paint(rng, image, inside, stripes):
     """Paints a texture that differs from what is there, in place."""
     if inside.max() == 0:  # wholly outside of the image
         return
     below = np.tensordot(inside, image, 2) / inside.sum()  # (3,), the mean colour
-    image += inside[..., None] * (texture(rng, len(image), unlike=below) - image)
+    image += inside[..., None] * (texture(rng, len(image), stripes, unlike=below) - image)
 
 
-def texture(rng, size, unlike=None):
-    """A colour, faded from one side to the other, with stripes: (size, size, 3) float32, 0..255."""
+def texture(rng, size, stripes, unlike=None):
+    """A colour that fades, with or without stripes: (size, size, 3) float32, 0..255."""
     colour = rng.uniform(20, 235, 3)
     while unlike is not None and np.abs(colour - unlike).max() < 60:
         colour = rng.uniform(20, 235, 3)
     axis = np.arange(size, dtype=np.float32) / size
-    fade, stripes = (  # two directions, (size, size) each
+    fade, across = (  # two directions, (size, size) each
         np.float32(np.cos(angle)) * axis + np.float32(np.sin(angle)) * axis[:, None]
         for angle in rng.uniform(0, 2 * np.pi, 2)
     )
-    waves = np.sin(stripes * np.float32(rng.uniform(10, 60))) * np.float32(rng.uniform(0, 15))
+    waves = np.sin(across * np.float32(rng.uniform(40, 90))) * np.float32(rng.uniform(15, 35))
     slope = rng.uniform(-30, 30, 3).astype(np.float32)
-    return colour.astype(np.float32) + fade[..., None] * slope + waves[..., None]
+    plain = colour.astype(np.float32) + fade[..., None] * slope
+    return plain + waves[..., None] if stripes else plain
 
 
 def clutter(rng):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import platform
 import time
@@ -43,8 +44,10 @@ def compile_model(model, learning_rate=1e-3):
     return model
 
 
-def train(model, training, validation, out, epochs=20, learning_rate=1e-3, settings=None,
-          resume=False):  # fmt: skip
+def train(
+    model, training, validation, out, epochs=20, learning_rate=1e-3, validate_every=1,
+    settings=None, resume=False,
+):  # fmt: skip
     """Trains a model and writes all that is worth keeping to a folder.
 
     - `best.keras`: the model of the epoch with the best mean IoU on the validation images.
@@ -65,6 +68,7 @@ def train(model, training, validation, out, epochs=20, learning_rate=1e-3, setti
         out: the folder to write to.
         epochs: how often to go through the training data.
         learning_rate: that of the first step.
+        validate_every: validate after every so many epochs, and after the last one.
         settings: a dictionary of what else should stand in `settings.json`.
         resume: whether to go on at the last finished epoch in `out`. The arguments have to be
             those of the run's beginning.
@@ -96,14 +100,16 @@ def train(model, training, validation, out, epochs=20, learning_rate=1e-3, setti
         write_settings(out, settings)
     training.epoch = finished  # so that its chance goes on where it was, too
 
+    judged = [e for e in range(1, epochs + 1) if e % validate_every == 0 or e == epochs]
     callbacks = [Checkpoint(out, history)]
     if model.output_shape[1:-1] == ():
-        callbacks.insert(0, DenseValidation(validation))
+        callbacks.insert(0, DenseValidation(validation, judged))
     if finished < epochs:
         model.fit(
             training,
             # A patch classifier is validated by its callback.
             validation_data=validation if len(callbacks) == 1 else None,
+            validation_freq=judged,
             epochs=epochs,
             initial_epoch=finished,
             shuffle=False,  # the data set shuffles by itself, from its own seed
@@ -128,14 +134,15 @@ class Checkpoint(keras.callbacks.Callback):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs):
-        best = max(self.history.get("val_mean_iou", [-1]))
+        best = best_mean_iou(self.history)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = round(time.perf_counter() - self.start, 2)
-        row = {"epoch": epoch + 1, **logs, "learning_rate": rate, "seconds": seconds}
+        unknown = {"val_loss": math.nan, "val_mean_iou": math.nan}  # where nothing was validated
+        row = {"epoch": epoch + 1, **unknown, **logs, "learning_rate": rate, "seconds": seconds}
         for name, value in row.items():
             self.history.setdefault(name, []).append(float(value))
         replace(self.out / "history.csv", lambda path: write_history(path, self.history))
-        if logs["val_mean_iou"] > best:
+        if row["val_mean_iou"] > best:
             replace(self.out / "best.keras", self.model.save)
         # The last, because what it says is finished has to be there.
         replace(self.out / "last.keras", self.model.save)
@@ -144,16 +151,24 @@ class Checkpoint(keras.callbacks.Callback):
 class DenseValidation(keras.callbacks.Callback):
     """Validates a patch classifier on whole images, by the network that `to_dense` makes of it."""
 
-    def __init__(self, validation):
+    def __init__(self, validation, epochs):
         super().__init__()
-        self.validation, self.dense = validation, None
+        self.validation, self.epochs, self.dense = validation, epochs, None
 
     def on_epoch_end(self, epoch, logs):
+        if epoch + 1 not in self.epochs:
+            return
         if self.dense is None:
             self.dense = compile_model(to_dense(self.model))
         copy_weights(self.model, self.dense)
         result = self.dense.evaluate(self.validation, return_dict=True, verbose=0)
         logs.update({f"val_{name}": value for name, value in result.items()})
+
+
+def best_mean_iou(history):
+    """The best validation mean IoU in a history, -1 where there is none."""
+    values = [v for v in history.get("val_mean_iou", []) if not math.isnan(v)]
+    return max(values, default=-1)
 
 
 def replace(path, write):
