@@ -131,7 +131,7 @@ def test_default_patch_classifier_has_the_parameters_counted_by_hand():
 def test_default_of_vgg_transfer_is_imagenet_and_the_last_three_blocks():
     parameters = inspect.signature(voc_seg.build_vgg_transfer).parameters
     found = {name: parameter.default for name, parameter in parameters.items()}
-    assert found == {"num_classes": 21, "weights": "imagenet", "blocks": (3, 4, 5), "filters": 128}
+    assert found == {"num_classes": 21, "weights": "imagenet", "blocks": (3, 4, 5), "filters": 64}
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,12 @@ def ingredients(data, kind="unet", batch_size=None):
     keras.utils.set_random_seed(3)
     common = {"seed": 5, "augment": True, "size": 32}
     if kind == "unet":
-        model = build_unet(7, filters=2, depth=1)
+        model = build_unet(5, filters=2, depth=1)
         batches = SegmentationDataset(
             folder, ids, batch_size=batch_size or 5, shuffle=True, **common
         )
     else:
-        model = build_patch_classifier(7, window=5, filters=2)
+        model = build_patch_classifier(5, window=5, filters=2)
         batches = WindowDataset(
             folder, ids, 5, batch_size=batch_size or 32, windows_per_image=8, **common
         )
@@ -178,7 +178,7 @@ def test_best_model_is_that_of_the_best_epoch_by_numpy_s_mean_iou_on_whole_image
     model = keras.models.load_model(finished.out / "best.keras")
     assert get_classes(model) == validation.folder.classes
     dense = to_dense(model) if finished.kind == "patch_classifier" else model
-    confusion = np.zeros((7, 7))
+    confusion = np.zeros((5, 5))
     for images, masks in (validation[i] for i in range(len(validation))):
         labels = np.argmax(dense.predict_on_batch(images), axis=-1)
         np.add.at(confusion, (masks[masks != 255], labels[masks != 255]), 1)
@@ -287,6 +287,25 @@ def test_resuming_a_finished_run_changes_neither_history_nor_weights(finished, t
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_a_run_that_validates_every_other_epoch_goes_on_though_nothing_was_best_yet(
+    patch_run, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        kill_in_epoch_2(patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(patch_run.data, patch_run.kind, out, validate_every=2)
+    assert not (out / "best.keras").exists()
+    best, history = run(patch_run.data, patch_run.kind, out, validate_every=2, resume=True)
+    assert {path.name for path in out.iterdir()} == FILES
+    for name in ("val_loss", "val_mean_iou"):  # after epoch 2 and after the last one
+        expected = [math.nan, *patch_run.history[name][1:]]
+        np.testing.assert_allclose(history[name], expected, **SAME)
+        np.testing.assert_allclose(read(out)[name], expected, **SAME)
+    np.testing.assert_allclose(history["loss"], patch_run.history["loss"], **SAME)
+    assert np.isfinite(np.concatenate([w.ravel() for w in best.get_weights()])).all()
+
+
 # Refusals
 
 
@@ -296,6 +315,7 @@ def test_resuming_a_finished_run_changes_neither_history_nor_weights(finished, t
         ("epochs", {"epochs": EPOCHS + 1}),
         ("learning_rate", {"learning_rate": 1e-3}),
         ("size", {"settings": {**SETTINGS, "size": 64}}),
+        ("validate_every", {"validate_every": 2}),
         ("new", {"settings": {**SETTINGS, "new": 1}}),
     ],
 )
@@ -311,19 +331,19 @@ def test_resuming_with_another_setting_is_refused(unet_run, name, arguments):
 def refused_resume(unet_run, *given):
     before = contents(unet_run.out)
     with pytest.raises(ValueError) as caught:
-        train(*given, unet_run.out, EPOCHS, RATE, SETTINGS, resume=True)
+        train(*given, unet_run.out, EPOCHS, RATE, settings=SETTINGS, resume=True)
     assert contents(unet_run.out) == before
     return str(caught.value)
 
 
 def test_resuming_with_another_model_is_refused(unet_run):
     _, *data = ingredients(unet_run.data)
-    sentence = refused_resume(unet_run, build_unet(7, filters=3, depth=1), *data)
+    sentence = refused_resume(unet_run, build_unet(5, filters=3, depth=1), *data)
     assert sentence.startswith("parameters: ")
 
 
 def test_resuming_with_other_classes_is_refused(unet_run):
-    folder = open_folder(unet_run.data, classes="ring,star,cross,disc,square,triangle")
+    folder = open_folder(unet_run.data, classes="ring,star,disc,square")
     model, batches, _ = ingredients(unet_run.data)
     validation = SegmentationDataset(folder, folder.ids("val"), size=32)
     assert refused_resume(unet_run, model, batches, validation).startswith("classes: ")
@@ -359,6 +379,13 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(shapes, tmp_pat
 
 def test_a_model_with_another_number_of_classes_than_the_data_is_refused(shapes, tmp_path):
     _, *data = ingredients(shapes)
-    with pytest.raises(ValueError, match=r"^classes: found 7 .*expected the 5 of the model"):
-        train(build_unet(5, filters=2, depth=1), *data, tmp_path / "run")
+    with pytest.raises(ValueError, match=r"^classes: found 5 .*expected the 4 of the model"):
+        train(build_unet(4, filters=2, depth=1), *data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["epochs", "validate_every"])
+def test_zero_epochs_are_refused_before_anything_is_written(shapes, tmp_path, name):
+    with pytest.raises(ValueError, match=f"^{name}: found 0"):
+        run(shapes, "patch_classifier", tmp_path / "run", **{name: 0})
     assert not (tmp_path / "run").exists()

@@ -197,11 +197,13 @@ def test_without_weights_vgg16_is_random_and_trained_along():
             channels = filters
     assert encoder.count_params() == count
     assert len(encoder.trainable_weights) == len(encoder.weights) == 26
-    # The decoder: for blocks 3, 4, 5 a normalisation, a projection, two convolutions; upsampling.
-    f = 128
-    for channels, joined in ((512, f), (512, 2 * f), (256, 2 * f)):
-        count += 4 * channels + channels * f + f + 9 * joined * f + 9 * f * f + 2 * 4 * f
-    count += 2 * (2 * 2 * f * f + f) + f * 21 + 21 + 8 * 8 * 21 * 21
+    # The decoder, from coarse to fine: a normalisation, a projection, a convolution of what is
+    # projected and of what comes from the coarser block, with a normalisation; upsampling.
+    coarser = 0
+    for channels, f in ((512, 256), (512, 128), (256, 64)):
+        count += 4 * channels + channels * f + f + 9 * (f + coarser) * f + 4 * f
+        coarser = f
+    count += 64 * 21 + 21 + 8 * 8 * 21 * 21
     assert model.count_params() == count
     assert predict(model, random_images()).shape == (2, SIDE, SIDE, 21)
 

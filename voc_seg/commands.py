@@ -4,6 +4,7 @@ What needs Keras is imported inside the functions, so that help and bad argument
 """
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def load_backend():
         import keras
 
         keras.ops.zeros(1)  # the devices are looked for when the first tensor is made
+        # Several models in one process are no mistake.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

@@ -25,8 +25,8 @@ from voc_seg.unet import build_unet
 from voc_seg.vgg_transfer import build_vgg_transfer
 from voc_seg.voc import open_folder
 
-SIZE = 64  # side of the images in pixels
-TRAIN, VAL, FEW = 800, 200, 20  # images: for training, for validation, "a few labelled masks"
+SIZE = 48  # side of the images in pixels
+TRAIN, VAL, FEW = 1000, 200, 20  # images: for training, for validation, "a few labelled masks"
 
 
 def demo(out="runs/demo", seed=0):
@@ -53,16 +53,16 @@ def demo(out="runs/demo", seed=0):
     ids, classes = folder.ids("train"), len(folder.classes)
     keras.utils.set_random_seed(seed)
 
-    def images(ids, batch_size=16):
+    def images(ids, augment):
         return SegmentationDataset(
-            folder, ids, SIZE, batch_size, augment=True, shuffle=True, seed=seed, cache=True
+            folder, ids, SIZE, augment=augment, shuffle=True, seed=seed, cache=True
         )
 
-    windows = WindowDataset(folder, ids, 17, SIZE, windows_per_image=64, augment=True, seed=seed)
-    patch = build_patch_classifier(classes, window=17, filters=16)
-    encoder_decoder = build_encoder_decoder(classes, filters=12, depth=3)
-    unet = build_unet(classes, filters=12, depth=3)
-    scratch = build_unet(classes, filters=12, depth=3)
+    windows = WindowDataset(folder, ids, 13, SIZE, windows_per_image=64, seed=seed)
+    patch = build_patch_classifier(classes, window=13, filters=16)
+    encoder_decoder = build_encoder_decoder(classes, filters=16, depth=3)
+    unet = build_unet(classes, filters=16, depth=3)
+    scratch = build_unet(classes, filters=16, depth=3)
     results = {}
 
     def run(title, model, data, masks, epochs):
@@ -76,15 +76,16 @@ def demo(out="runs/demo", seed=0):
         row |= {"iou": dict(zip(result["classes"], result["iou"], strict=True))}
         results[title] = model, row
 
-    run("patch classifier", patch, windows, TRAIN, 4)
-    run("encoder-decoder", encoder_decoder, images(ids), TRAIN, 12)
-    run("U-Net", unet, images(ids), TRAIN, 12)
+    run("patch classifier", patch, windows, TRAIN, 3)
+    run("encoder-decoder", encoder_decoder, images(ids, augment=False), TRAIN, 5)
+    run("U-Net", unet, images(ids, augment=False), TRAIN, 5)
     few = ids[:FEW]
     print("\nencoder for transfer: learns the names of single objects, from images without masks")
     encoder, pretraining = pretrain_encoder(seed)
     transfer = build_vgg_transfer(classes, weights=encoder, blocks=(1, 2, 3), filters=32)
-    run(f"U-Net, {FEW} masks", scratch, images(few * 20), FEW, 5)
-    run(f"transfer, {FEW} masks", transfer, images(few * 20), FEW, 5)
+    # An epoch shows each of the few images twenty times, each time changed in another way.
+    run(f"U-Net, {FEW} masks", scratch, images(few * 20, augment=True), FEW, 4)
+    run(f"transfer, {FEW} masks", transfer, images(few * 20, augment=True), FEW, 4)
     results[f"transfer, {FEW} masks"][1]["seconds_of_pretraining"] = round(pretraining, 1)
 
     rows = [row for _, row in results.values()]
@@ -107,7 +108,7 @@ def fit(model, data, epochs, learning_rate=3e-3):
     return time.perf_counter() - start
 
 
-def pretrain_encoder(seed, count=4000, epochs=4):
+def pretrain_encoder(seed, count=3000, epochs=2):
     """A small encoder in VGG's style that has learned to name the one object in an image.
 
     Returns:

@@ -11,7 +11,7 @@ from voc_seg.dense import to_dense
 from voc_seg.layers import ClassProbabilities
 from voc_seg.pipeline import letterbox
 
-DEFAULT_SIZE = 512  # for a model that does not say at which size it was trained
+LARGEST = 512  # for a model that does not say at which size it was trained
 
 
 def load_segmenter(path):
@@ -86,13 +86,16 @@ def predict_labels(model, images, size=None):
     Args:
         model: a `keras.Model` (B, H, W, 3) -> (B, H, W, num_classes).
         images: list of (H, W, 3) uint8 arrays, RGB; one batch.
-        size: the long side at which the model sees the images. Default: what it was trained at.
+        size: the long side at which the model sees the images. Default: what it was trained at or,
+            where the model does not say, that of the largest image, but at most 512.
 
     Returns:
         List of (H, W) uint8 arrays of class indices, each as large as its image.
     """
     if size is None:
-        size = getattr(model.layers[-1], "image_size", None) or DEFAULT_SIZE
+        size = getattr(model.layers[-1], "image_size", None)
+    if size is None:
+        size = min(LARGEST, max(max(image.shape[:2]) for image in images))
     batch = np.stack([letterbox(image, size) for image in images])  # (B, size, size, 3)
     probabilities = np.asarray(model.predict_on_batch(batch.astype("float32")))
     return [
