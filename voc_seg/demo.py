@@ -25,7 +25,7 @@ from voc_seg.unet import build_unet
 from voc_seg.vgg_transfer import build_vgg_transfer
 from voc_seg.voc import open_folder
 
-SIZE = 48  # side of the images in pixels
+SIZE = 40  # side of the images in pixels
 TRAIN, VAL, FEW = 1000, 200, 20  # images: for training, for validation, "a few labelled masks"
 
 
@@ -58,8 +58,8 @@ def demo(out="runs/demo", seed=0):
             folder, ids, SIZE, augment=augment, shuffle=True, seed=seed, cache=True
         )
 
-    windows = WindowDataset(folder, ids, 13, SIZE, windows_per_image=64, seed=seed)
-    patch = build_patch_classifier(classes, window=13, filters=16)
+    windows = WindowDataset(folder, ids, 9, SIZE, windows_per_image=64, seed=seed)
+    patch = build_patch_classifier(classes, window=9, filters=16)
     encoder_decoder = build_encoder_decoder(classes, filters=16, depth=3)
     unet = build_unet(classes, filters=16, depth=3)
     scratch = build_unet(classes, filters=16, depth=3)
@@ -76,9 +76,9 @@ def demo(out="runs/demo", seed=0):
         row |= {"iou": dict(zip(result["classes"], result["iou"], strict=True))}
         results[title] = model, row
 
-    run("patch classifier", patch, windows, TRAIN, 3)
-    run("encoder-decoder", encoder_decoder, images(ids, augment=False), TRAIN, 5)
-    run("U-Net", unet, images(ids, augment=False), TRAIN, 5)
+    run("patch classifier", patch, windows, TRAIN, 2)
+    run("encoder-decoder", encoder_decoder, images(ids, augment=False), TRAIN, 7)
+    run("U-Net", unet, images(ids, augment=False), TRAIN, 7)
     few = ids[:FEW]
     print("\nencoder for transfer: learns the names of single objects, from images without masks")
     encoder, pretraining = pretrain_encoder(seed)
