@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,10 +42,24 @@ def first(data, part):
 # What works
 
 
+def small_encoder(path):
+    """An encoder with VGG16's blocks, of two filters each, in a file."""
+    x = inputs = keras.Input((None, None, 3))
+    for block in range(1, 6):
+        x = keras.layers.Conv2D(2, 3, padding="same", name=f"block{block}_conv1")(x)
+        x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    keras.Model(inputs, x).save(path)
+    return str(path)
+
+
 @pytest.mark.parametrize("model", ["patch-classifier", "encoder-decoder", "unet", "vgg-transfer"])
 def test_each_model_is_trained_evaluated_and_used(model, shapes, tmp_path, capsys):
     out = tmp_path / "run"
-    extra = ["--window", "5"] if model == "patch-classifier" else ["--weights", "none"]
+    extra = []
+    if model == "patch-classifier":
+        extra = ["--window", "5"]
+    if model == "vgg-transfer":
+        extra = ["--weights", small_encoder(tmp_path / "encoder.keras")]
     arguments = ["--classes", "ring,disc", *TINY, *extra]
     main(["train", model, "--data", str(shapes), "--out", str(out), *arguments])
     main([

@@ -146,7 +146,8 @@ def pretrain_encoder(seed, count=3000, epochs=2):
 
 def compare(models, folder, count=6):
     """A Figure: validation images, their masks, and what each model makes of them."""
-    ids = folder.ids("val")[:count]
+    ids = folder.ids("val")
+    ids = ids[:: max(1, len(ids) // count)][:count]
     images, masks = zip(*map(folder.pair, ids), strict=True)
     predictions = {name: predict_labels(model, images) for name, model in models.items()}
     return plots.plot_predictions(images, masks, predictions, folder.classes)
