@@ -175,7 +175,7 @@ ARGUMENTS = {
     "shapes train zero": (["shapes", "--data", "x", "--train", "0"], "--train"),
     "data missing": (["train", "unet", "--data", "nowhere", "--out", "y"], "nowhere"),
     "model missing": (["predict", "none.keras", __file__, "--out", "y"], "none.keras"),
-    "image missing": (["predict", "none.keras", "none.jpg", "--out", "y"], "none.jpg"),
+    "image missing": (["predict", __file__, "none.jpg", "--out", "y"], "none.jpg"),
 }
 
 

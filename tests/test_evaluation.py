@@ -291,7 +291,7 @@ def test_a_very_long_image_is_labelled_where_its_colours_are(model):
 
 
 @pytest.mark.parametrize(
-    ("classes", "size", "expected"), [(None, None, 512), (CLASSES, None, 20), (CLASSES, 48, 48)]
+    ("classes", "size", "expected"), [(None, None, 30), (CLASSES, None, 20), (CLASSES, 48, 48)]
 )
 def test_the_model_sees_images_at_the_size_that_it_was_trained_at(classes, size, expected):
     shapes = []

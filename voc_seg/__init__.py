@@ -4,7 +4,7 @@ The names below are loaded when they are first used: `import voc_seg` takes no t
 not load Keras and the backend under it.
 """
 
-import importlib
+import importlib.util
 import sys
 
 _HOME = {

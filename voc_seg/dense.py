@@ -26,7 +26,8 @@ def to_dense(patch_classifier):
 
     Args:
         patch_classifier: a model by `build_patch_classifier`, trained or not. (More generally: a
-            chain of Rescaling, Conv2D without padding, Flatten, Dense and ClassProbabilities.)
+            functional chain of Rescaling, Conv2D, Flatten, Dense and ClassProbabilities, in which
+            the strides of the convolutions, without padding or dilation, come out even.)
 
     Returns:
         A `keras.Model`: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
@@ -38,18 +39,18 @@ def to_dense(patch_classifier):
         ValueError: the model is not such a chain.
     """
     window = patch_classifier.input_shape[1]
-    if window is None:
-        raise ValueError("patch_classifier: takes images of any size; expected a fixed window")
+    if window is None or window % 2 == 0:
+        raise ValueError(f"patch_classifier: its window is {window}; expected an odd number")
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = ReflectPadding2D(window // 2, window // 2, name="reflect")(inputs)
     dilation = 1  # how far apart two neighbours of the classifier's map are in the image
-    kernels = {}
-    for layer in patch_classifier.layers[1:]:
+    for layer in patch_classifier.layers:
+        if isinstance(layer, layers.InputLayer):  # a Sequential model lists none
+            continue
         config = layer.get_config()
-        if isinstance(layer, layers.Conv2D) and layer.padding == "valid":
+        if isinstance(layer, layers.Conv2D) and fits(layer):
             x = layers.Conv2D.from_config({**config, "strides": 1, "dilation_rate": dilation})(x)
             dilation *= layer.strides[0]
-            kernels[layer.name] = layer.kernel.shape
         elif isinstance(layer, layers.Flatten):
             size = layer.input.shape[1]  # the next dense layer sees size x size places
         elif isinstance(layer, layers.Dense):
@@ -60,7 +61,6 @@ def to_dense(patch_classifier):
                 activation=layer.activation,
                 name=layer.name,
             )(x)
-            kernels[layer.name] = (size, size, x.shape[-1], layer.units)
             size = 1
         elif isinstance(layer, (layers.Rescaling, ClassProbabilities)):
             x = type(layer).from_config(config)(x)
@@ -72,6 +72,13 @@ def to_dense(patch_classifier):
     dense = keras.Model(inputs, x, name=f"dense_{patch_classifier.name}")  # (B, H, W, num_classes)
     copy_weights(patch_classifier, dense)
     return dense
+
+
+def fits(convolution):
+    """Whether a convolution covers its input to the last pixel, without padding or dilation."""
+    rest = (convolution.input.shape[1] - convolution.kernel_size[0]) % convolution.strides[0]
+    plain = convolution.padding == "valid" and tuple(convolution.dilation_rate) == (1, 1)
+    return plain and rest == 0
 
 
 def copy_weights(patch_classifier, dense):

@@ -103,7 +103,14 @@ def summarise(confusion, names):
 
 
 def format_table(result):
-    """The result of `evaluate` as lines of text: IoU by class, then the means."""
+    """Writes the result of an evaluation as a table.
+
+    Args:
+        result: the dictionary that `evaluate` returns.
+
+    Returns:
+        A string of several lines: IoU by class, mean IoU, pixel accuracy.
+    """
     width = max(map(len, [*result["classes"], "pixel accuracy"]))
     rows = [f"{'class':{width}}    IoU"]
     for name, iou in zip(result["classes"], result["iou"], strict=True):

@@ -10,9 +10,12 @@ import numpy as np
 from keras import layers, ops
 
 
-def check_arguments(num_classes, **others):
-    """Raises a ValueError that names the first argument of a builder that is out of range."""
-    for name, value in {"num_classes": num_classes, **others}.items():
+def check_arguments(**arguments):
+    """Raises a ValueError that names the first argument that is no whole number of at least 1.
+
+    `num_classes` has to be at least 2.
+    """
+    for name, value in arguments.items():
         low = 2 if name == "num_classes" else 1
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < low:
             raise ValueError(f"{name}: found {value!r}, expected a whole number of at least {low}")

@@ -33,7 +33,7 @@ def build_patch_classifier(num_classes=21, window=33, filters=32):
         ValueError: the window is even or below 1, or another argument is below its minimum
             (2 classes, 1 filter).
     """
-    check_arguments(num_classes, window=window, filters=filters)
+    check_arguments(num_classes=num_classes, window=window, filters=filters)
     if window % 2 == 0:
         raise ValueError(f"window: found {window}, expected an odd number, which has a middle")
     inputs = keras.Input((window, window, 3), name="window")  # (B, window, window, 3)

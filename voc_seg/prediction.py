@@ -68,9 +68,14 @@ def set_classes(model, classes, image_size):
 
 
 def get_classes(model):
-    """The classes of a model, `{class name: value in the mask files}`, background first.
+    """The classes of a model.
 
-    None where nobody has told the model, see `set_classes`.
+    Args:
+        model: a `keras.Model` by one of the builders, or any other.
+
+    Returns:
+        `{class name: value in the mask files}`, background first; None where nobody has told the
+        model, see `set_classes`.
     """
     layer = model.layers[-1]
     return dict(layer.classes) if isinstance(layer, ClassProbabilities) and layer.classes else None

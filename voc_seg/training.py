@@ -13,6 +13,7 @@ import keras
 
 from voc_seg import plots
 from voc_seg.dense import copy_weights, to_dense
+from voc_seg.layers import check_arguments
 from voc_seg.prediction import predict_labels, set_classes
 from voc_seg.voc import VOID
 
@@ -84,9 +85,11 @@ def train(
             number of classes than the data.
     """
     out = Path(out)
+    check_arguments(epochs=epochs, validate_every=validate_every)
     set_classes(model, validation.folder.classes, validation.size)
     settings = {**(settings or {}), "epochs": epochs, "learning_rate": learning_rate}
     settings |= {"parameters": model.count_params(), "classes": validation.folder.classes}
+    settings |= {"batches": len(training), "validate_every": validate_every}
     check_out(out, settings, resume)
     history = {}
     if resume and (out / "last.keras").is_file():
@@ -189,7 +192,7 @@ def check_out(out, settings, resume):
         raise FileNotFoundError(f"{out}: holds no run to resume (no settings.json)")
     before = json.loads(path.read_text(encoding="utf-8"))
     for name, value in json.loads(json.dumps(settings)).items():
-        if before.get(name) != value:
+        if json.dumps(before.get(name)) != json.dumps(value):  # the order of classes counts, too
             raise ValueError(
                 f"{name}: found {value!r}, but the run in {out} was begun with {before.get(name)!r}"
             )

@@ -37,7 +37,7 @@ def build_unet(num_classes=21, filters=64, depth=4):
     Raises:
         ValueError: an argument is below its minimum (2 classes, 1 filter, depth 1).
     """
-    check_arguments(num_classes, filters=filters, depth=depth)
+    check_arguments(num_classes=num_classes, filters=filters, depth=depth)
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)
     x = PadToMultiple(2**depth, name="pad")(x)

@@ -50,7 +50,9 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
         ValueError: the file does not fit, the encoder lacks a block, or an argument is below its
             minimum (2 classes, 1 filter).
     """
-    check_arguments(num_classes, filters=filters)
+    check_arguments(num_classes=num_classes, filters=filters)
+    if not blocks or len(set(blocks)) < len(blocks):
+        raise ValueError(f"blocks: found {blocks!r}, expected different numbers, such as (3, 4, 5)")
     blocks = sorted(blocks)
     encoder = vgg_encoder(weights, blocks)
     # Being frozen concerns normalisation, too: a frozen encoder's keeps its statistics.
@@ -76,12 +78,13 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
 
     x = layers.Conv2D(num_classes, 1, name="logits")(x)
     stride = 2 ** (blocks[0] - 1)
-    up = layers.Conv2DTranspose(
-        num_classes, 2 * stride, strides=stride, padding="same", use_bias=False, name="up"
-    )
-    x = up(x)  # (B, H', W', num_classes)
-    # As in FCN, it begins as bilinear interpolation and is trained on from there.
-    up.set_weights([bilinear_kernel(stride, num_classes)])
+    if stride > 1:
+        up = layers.Conv2DTranspose(
+            num_classes, 2 * stride, strides=stride, padding="same", use_bias=False, name="up"
+        )
+        x = up(x)  # (B, H', W', num_classes)
+        # As in FCN, it begins as bilinear interpolation and is trained on from there.
+        up.set_weights([bilinear_kernel(stride, num_classes)])
     x = CropLike(name="crop")([x, inputs])  # (B, H, W, num_classes)
     outputs = ClassProbabilities(name="probabilities")(x)
     return keras.Model(inputs, outputs, name="vgg_transfer")
@@ -131,7 +134,7 @@ def vgg_encoder(weights, blocks):
         except Exception as error:  # Keras raises a bare Exception when a download fails
             raise OSError(
                 "weights: VGG16's ImageNet weights cannot be downloaded "
-                f"({str(error).splitlines()[0]}); fetch "
+                f"({first_line(error)}); fetch "
                 "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 from Keras' "
                 "applications on a machine with a connection and give its path as the weights, "
                 "or train without them (None; on the command line: none)"
@@ -166,8 +169,12 @@ def load_encoder(path):
     except Exception as error:  # h5py, zipfile and Keras raise what they like
         raise ValueError(
             f"{path}: is neither VGG16 without its top, as .h5, nor a .keras model "
-            f"({str(error).splitlines()[0]})"
+            f"({first_line(error)})"
         ) from None
+
+
+def first_line(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def bilinear_kernel(stride, channels):
