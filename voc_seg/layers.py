@@ -21,6 +21,11 @@ def check_arguments(**arguments):
             raise ValueError(f"{name}: found {value!r}, expected a whole number of at least {low}")
 
 
+def first_line(error):
+    """What an exception of Keras or h5py says, without the lines of detail that follow."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def reflect(x, axis, before, after):
     """Pads one axis by reflection, as NumPy's `pad(mode="reflect")` does, by any amount.
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from voc_seg.dense import to_dense
-from voc_seg.layers import ClassProbabilities
+from voc_seg.layers import ClassProbabilities, first_line
 from voc_seg.pipeline import letterbox
 
 LARGEST = 512  # for a model that does not say at which size it was trained
@@ -35,8 +35,9 @@ def load_segmenter(path):
     try:
         model = keras.models.load_model(path)
     except Exception as error:  # zipfile, h5py and Keras raise what they like
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: is not a model that Keras can load ({first})") from None
+        raise ValueError(
+            f"{path}: is not a model that Keras can load ({first_line(error)})"
+        ) from None
     shapes = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
     ranks = [len(s) if isinstance(s, tuple) else 0 for s in shapes]
     if ranks not in ([4, 2], [4, 4]) or shapes[0][-1] != 3:

@@ -18,6 +18,7 @@ from voc_seg.layers import (
     PadToMultiple,
     check_arguments,
     conv_block,
+    first_line,
 )
 
 
@@ -171,10 +172,6 @@ def load_encoder(path):
             f"{path}: is neither VGG16 without its top, as .h5, nor a .keras model "
             f"({first_line(error)})"
         ) from None
-
-
-def first_line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def bilinear_kernel(stride, channels):
