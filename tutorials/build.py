@@ -1,0 +1,197 @@
+"""Makes pages of the site out of the chapters: `python tutorials/build.py [--fast]`.
+
+A chapter is a plain Python file in percent format. Jupytext turns it into a notebook, nbclient runs
+it, nbconvert writes it down as Markdown, to `docs/tutorials`. A chapter that has not changed, and
+stands on a library that has not changed, is not run again.
+
+What a chapter can say to this program, by the tags and the metadata of its cells:
+
+- `tags=["see"]`: prints what one should see in the results above, with the numbers of this run; the
+  page shows what it prints, not the cell.
+- `tags=["check"]`: asserts that something is correct; the page leaves it out.
+- `tags=["claim"]`: asserts that a claim about results holds for this run; the page leaves it out,
+  and so does the fast mode.
+- `alt="..."`: the text for those who cannot see the cell's picture; required where there is one.
+- `TRAIN = 1000  # fast: 50`: in the fast mode the value is 50.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from textwrap import indent
+
+import jupytext
+import nbformat
+from jinja2 import DictLoader
+from markdown.extensions.toc import slugify
+from nbclient import NotebookClient
+from nbconvert import MarkdownExporter
+from nbconvert.preprocessors import (
+    CoalesceStreamsPreprocessor,
+    ExtractOutputPreprocessor,
+    TagRemovePreprocessor,
+)
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "docs" / "tutorials"
+CACHE = ROOT / "runs" / "site"
+
+TEMPLATE = """
+{%- extends 'markdown/index.md.j2' -%}
+{%- block stream -%}
+{% if 'see' in cell.metadata.tags %}
+!!! success "What you should see"
+
+{{ output.text | trim | indent }}
+{% else %}
+```text title="Output"
+{{ output.text | trim }}
+```
+{% endif %}
+{%- endblock -%}
+{%- block data_text -%}
+```text title="Output"
+{{ output.data['text/plain'] }}
+```
+{%- endblock -%}
+{%- block data_png %}
+![{{ cell.metadata.alt }}]({{ output.metadata.filenames['image/png'] }})
+{% endblock -%}
+"""
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Runs the chapters and writes their pages.")
+    parser.add_argument("chapters", nargs="*", type=Path, help="chapters to build; default: all")
+    parser.add_argument("--fast", action="store_true", help="less training, no claims on results")
+    options = parser.parse_args(arguments)
+    for path in options.chapters or sorted((ROOT / "tutorials").glob("0*.py")):
+        notebook, seconds = run(path.resolve(), options.fast)
+        write_page(path.resolve(), notebook, seconds, options.fast)
+
+
+def run(path, fast):
+    """Runs a chapter, or takes the result from the cache: returns (notebook, seconds)."""
+    notebook = jupytext.read(path)
+    if fast:
+        notebook.cells = [c for c in notebook.cells if "claim" not in c.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        value = r"= \1" if fast else r"\g<0>"
+        if cell.cell_type == "code":
+            cell.source = re.sub(r"= [^#\n]*?  # fast: (.*)", value, cell.source)
+            cell.source = re.sub(r"  # fast: .*", "", cell.source)
+    text = "".join(f"{cell.cell_type}{cell.metadata}{cell.source}" for cell in notebook.cells)
+    for file in sorted((ROOT / "voc_seg").glob("*.py")):
+        text += file.read_text(encoding="utf-8")
+    key = hashlib.sha256(text.encode()).hexdigest()
+    cached = CACHE / f"{path.stem}{'-fast' if fast else ''}.ipynb"
+    if cached.is_file():
+        before = nbformat.read(cached, as_version=4)
+        if before.metadata.build["key"] == key:
+            print(f"{path.stem}: unchanged")
+            return before, before.metadata.build["seconds"]
+
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    start = time.perf_counter()
+    with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell") as bar:
+        NotebookClient(
+            notebook,
+            timeout=None,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(ROOT)}},
+            on_cell_complete=lambda **_: bar.update(),
+        ).execute()
+    seconds = round(time.perf_counter() - start)
+    for cell in notebook.cells:  # progress bars and the backend's remarks are no results
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    notebook.metadata.build = {"key": key, "seconds": seconds}
+    CACHE.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, cached)
+    return notebook, seconds
+
+
+def write_page(path, notebook, seconds, fast):
+    """Writes the page, its pictures and the notebook for download to `docs/tutorials`."""
+    PAGES.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, PAGES / f"{path.stem}.ipynb")
+    for cell in notebook.cells:
+        pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        if pictures and not cell.metadata.get("alt"):
+            raise ValueError(f"{path}: a cell makes a picture and has no alt:\n{cell.source}")
+        for picture in pictures:  # not also "<Figure size 640x480 with 1 Axes>"
+            picture.data.pop("text/plain", None)
+    prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    link_terms(prose)
+    for cell in prose:
+        cell.source = add_folds(cell.source)
+    exporter = MarkdownExporter(
+        extra_loaders=[DictLoader({"page.md.j2": TEMPLATE})],
+        template_file="page.md.j2",
+        preprocessors=[
+            CoalesceStreamsPreprocessor(enabled=True),
+            TagRemovePreprocessor(
+                enabled=True,
+                remove_cell_tags=("check", "claim"),
+                remove_input_tags=("see",),
+            ),
+            ExtractOutputPreprocessor(enabled=True),
+        ],
+    )
+    resources = {"unique_key": path.stem, "output_files_dir": f"{path.stem}_files"}
+    body, resources = exporter.from_notebook_node(notebook, resources)
+    shutil.rmtree(PAGES / f"{path.stem}_files", ignore_errors=True)
+    for name, data in resources["outputs"].items():
+        (PAGES / name).parent.mkdir(exist_ok=True)
+        (PAGES / name).write_bytes(data)
+    note = f"[Download this chapter as a notebook]({path.stem}.ipynb){{ .md-button }}\n\n"
+    note += f"This page was made by running the chapter, in {seconds} s.\n"
+    if fast:
+        note = (
+            '!!! warning "Built in the fast mode"\n\n    The numbers are not those of the text.\n'
+        )
+    title, rest = body.lstrip().split("\n", 1)
+    (PAGES / f"{path.stem}.md").write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
+
+
+def add_folds(text):
+    """Adds to each exercise, behind a fold, the function to complete and the solution."""
+
+    def folds(match):
+        name = match[1]
+        parts = [match[0]]
+        for kind, folder, title in (
+            ("example", "exercises", f"The function to complete: tutorials/exercises/{name}.py"),
+            ("tip", "solutions", "One solution"),
+        ):
+            code = (ROOT / "tutorials" / folder / f"{name}.py").read_text(encoding="utf-8")
+            code = f"```python\n{code}```"
+            parts.append(f'??? {kind} "{title}"\n\n{indent(code, "    ")}')
+        return "\n\n".join(parts) + "\n"
+
+    return re.sub(r"^.*check\.py (\w+)`.*$", folds, text, flags=re.M)
+
+
+def link_terms(cells):
+    """Links the first use of each term of the glossary in a chapter to its entry."""
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for term in re.findall(r"^## (.+)$", glossary, flags=re.M):
+        name = re.escape(term).replace(r"\ ", r"\s+")
+        # Neither in headings nor in code, mathematics and links.
+        pattern = rf"^#.*$|`[^`]*`|\$[^$]*\$|\[[^]]*\]\([^)]*\)|\b({name})(?:s\b|\b)"
+        for cell in cells:
+            found = (m for m in re.finditer(pattern, cell.source, re.M | re.I) if m[1])
+            match = next(found, None)
+            if match:
+                link = f"[{match[0]}](../glossary.md#{slugify(term, '-')})"
+                cell.source = cell.source[: match.start()] + link + cell.source[match.end() :]
+                break
+
+
+if __name__ == "__main__":
+    main()
