@@ -1,10 +1,9 @@
 """Pictures: label maps, predictions, IoU, confusion and the course of a training.
 
-Notebooks show a `matplotlib.figure.Figure` by themselves, `figure.savefig("plot.png")` writes it.
-Label maps (H, W) hold class indices 0..C-1, and 255 for void; images are (H, W, 3) uint8 RGB.
-`classes` is {class name: value in the mask files} in class order, background first. Colours that
-are not a class's are from the set of Okabe and Ito, which colour-blind people can tell apart:
-"Color Universal Design", 2008, https://jfly.uni-koeln.de/color/.
+`figure.savefig("plot.png")` writes a figure; a notebook that has imported `matplotlib.pyplot` shows
+it. Label maps (H, W) hold class indices 0..C-1, and 255 for void; `classes` is {class name: value
+in the mask files}, background first. Colours that are not a class's are from the set of Okabe
+and Ito ("Color Universal Design", 2008), which colour-blind people can tell apart.
 """
 
 from textwrap import fill
@@ -88,9 +87,8 @@ def plot_predictions(images, truths, predictions, classes, titles=None):
 def plot_overlay(image, labels, classes):
     """Returns a Figure of an image with the colours of its classes half transparent over it.
 
-    The background keeps its own colours.
-
-    Raises ValueError if image and labels differ in size, or a label is not a class.
+    The background keeps its own colours. Raises ValueError if image and labels differ in size, or
+    a label is not a class.
 
     Args:
         image: (H, W, 3) uint8 RGB array.
@@ -133,8 +131,7 @@ def plot_iou(iou, names, mean):
         ax.axvline(mean, color=VERMILLION, linestyle="--")
         ax.set_title(f"mean {mean:.3f}", x=mean / 1.1, fontsize=10, color=VERMILLION)
     ax.set(xlim=(0, 1.1), xticks=np.linspace(0, 1, 6), xlabel="IoU")
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)  # the first class on top
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
     return figure
 
 

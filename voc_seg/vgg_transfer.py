@@ -3,7 +3,8 @@
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR
 2015, trained the encoder; Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic
 Segmentation", CVPR 2015, made VGG16 label pixels and joined the predictions from several of its
-blocks.
+blocks; Liu, Rabinovich and Berg, "ParseNet: Looking Wider to See Better", 2015, let every pixel
+know what the image as a whole shows.
 """
 
 from pathlib import Path
@@ -27,7 +28,10 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
 
     The last feature map of each of `blocks` is normalised, since VGG's run into the hundreds,
     brought to fewer channels, and joined with the upsampled result of the coarser block. FCN adds
-    up class scores instead, and has no normalisation.
+    up class scores instead, and has no normalisation. To the coarsest block the mean of its
+    features over the image is added: a flank looks like any other animal's, the whole image shows
+    whose it is. (ParseNet scales the mean to a length of its own; here the normalisation
+    before it will do.)
 
     Stage one trains the decoder alone. For stage two see `unfreeze`.
 
@@ -69,12 +73,16 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
         block, channels = blocks[i], filters * 2**i
         name = f"decoder{block}"
         feature = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalise")(feature)
-        feature = layers.Conv2D(channels, 1, name=f"{name}_project")(feature)
-        if x is not None:
+        joined = layers.Conv2D(channels, 1, name=f"{name}_project")(feature)
+        if x is None:
+            whole = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(feature)
+            whole = layers.Conv2D(channels, 1, name=f"{name}_mean_project")(whole)  # (B, 1, 1, C)
+            joined = layers.Add(name=f"{name}_join")([joined, whole])
+        else:
             # Few masks are too few to learn an upsampling between the blocks as well.
             x = layers.UpSampling2D(2 ** (coarser - block), name=f"{name}_up")(x)
-            feature = layers.Concatenate(name=f"{name}_join")([x, feature])
-        x = conv_block(feature, channels, name, convolutions=1)  # (B, H / 2^(block - 1), ...)
+            joined = layers.Concatenate(name=f"{name}_join")([x, joined])
+        x = conv_block(joined, channels, name, convolutions=1)  # (B, H / 2^(block - 1), ...)
         coarser = block
 
     x = layers.Conv2D(num_classes, 1, name="logits")(x)
