@@ -1,0 +1,84 @@
+"""The check of `nearest_resize`: against OpenCV."""
+
+import cv2
+import numpy as np
+
+
+def expected(mask, height, width):
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def corners(mask, height, width):
+    return choose(mask, height, width, lambda i, old, new: i * old // new)
+
+
+def corner_on_corner(mask, height, width):
+    return choose(
+        mask, height, width, lambda i, old, new: np.round(i * (old - 1) / (new - 1)).astype(int)
+    )
+
+
+def bilinear(mask, height, width):
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def sides_swapped(mask, height, width):
+    return expected(mask, width, height)
+
+
+def choose(mask, height, width, place):
+    """The rows and columns of a mask that `place(new indices, old size, new size)` says."""
+    rows, columns = (
+        place(np.arange(new), old, new)
+        for new, old in zip((height, width), mask.shape, strict=True)
+    )
+    return mask[rows][:, columns]
+
+
+CASES = [
+    (
+        "[[0, 8], [12, 4]] to 4 x 4",
+        (np.array([[0, 8], [12, 4]], np.uint8), 4, 4),
+        "Each old pixel becomes a block of 2 x 2. Which old row does each of the four new rows "
+        "come from? Compute the four numbers, and use them as an index.",
+    ),
+    (
+        "a mask of 6 x 6 pixels, all of them different, to 3 x 3",
+        (np.arange(36, dtype=np.uint8).reshape(6, 6), 3, 3),
+        "The centres of the new rows are at 1/2, 3/2 and 5/2; in old pixels that is 1, 3 and 5.",
+    ),
+    (
+        "a mask of 5 x 9 pixels, all of them different, to 3 x 4",
+        (np.arange(45, dtype=np.uint8).reshape(5, 9), 3, 4),
+        "Rows and columns have a scale each: H / height and W / width. What is written as 3 x 4 "
+        "has three rows and four columns.",
+    ),
+    (
+        "a mask of 7 x 5 pixels with void to 16 x 12",
+        lambda: (np.random.default_rng(0).choice(np.uint8([0, 3, 255]), (7, 5)), 16, 12),
+        "Void, 255, is a value as any other here. Cut the fraction off only at the end: "
+        "(i + 1/2) H / height, and then downwards.",
+    ),
+]
+MISTAKES = [
+    (
+        bilinear,
+        "Bilinear: the result holds means of old values, classes that nobody has drawn. Every new "
+        "pixel has to be a copy of one old pixel.",
+    ),
+    (
+        corners,
+        "Corners, not centres: your new pixel i takes the old pixel in which its upper left corner "
+        "lies, so that the mask moves. Where is the middle of pixel i?",
+    ),
+    (
+        corner_on_corner,
+        "First on first, last on last: you stretch the indices 0..new-1 onto 0..old-1. Pixels are "
+        "areas: what has to fit is the whole width of the mask, from edge to edge.",
+    ),
+    (
+        sides_swapped,
+        "Height and width swapped: OpenCV and Pillow say (width, height), NumPy's shapes say "
+        "(height, width), and here height comes first.",
+    ),
+]

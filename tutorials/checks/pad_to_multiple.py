@@ -1,0 +1,77 @@
+"""The check of `pad_to_multiple`: against what the layer of the library says about shapes."""
+
+from voc_seg.layers import PadToMultiple
+
+
+def expected(size, depth):
+    shape = PadToMultiple(2**depth).compute_output_shape((1, size, size, 3))
+    return shape[1] - size
+
+
+def remainder(size, depth):
+    return size % 2**depth
+
+
+def always_something(size, depth):
+    return 2**depth - size % 2**depth
+
+
+def twice_the_depth(size, depth):
+    return -size % (2 * depth)
+
+
+def one_halving_too_few(size, depth):
+    return -size % 2 ** (depth - 1)
+
+
+def new_length(size, depth):
+    return size + -size % 2**depth
+
+
+CASES = [
+    (
+        "a side of 49 pixels, halved 3 times",
+        (49, 3),
+        "Try by hand: which is the next length above 49 that can be halved three times, and how "
+        "far is it?",
+    ),
+    (
+        "a side of 48 pixels, halved 3 times",
+        (48, 3),
+        "Can 48 be halved three times as it is?",
+    ),
+    (
+        "a side of 1 pixel, halved 4 times",
+        (1, 4),
+        "Which is the smallest length that can be halved four times?",
+    ),
+    (
+        "a side of 500 pixels, halved 5 times",
+        (500, 5),
+        "Halving five times divides by 2 * 2 * 2 * 2 * 2. Which multiple of that comes next?",
+    ),
+]
+MISTAKES = [
+    (
+        remainder,
+        "The remainder itself: so many pixels are too many for the multiple below. How many are "
+        "missing to the one above?",
+    ),
+    (
+        always_something,
+        "A whole multiple too much: what fits already needs no padding at all.",
+    ),
+    (
+        twice_the_depth,
+        "Multiples of 2 * depth: each halving divides what the one before has left. Three halvings "
+        "in a row divide by how much?",
+    ),
+    (
+        one_halving_too_few,
+        "One halving too few: depth 3 means three poolings, the first one included.",
+    ),
+    (
+        new_length,
+        "The new length of the side: what is asked for is how many pixels to add to the old one.",
+    ),
+]

@@ -1,0 +1,29 @@
+"""Chapter 5: the band around the contours, by NumPy.
+
+Why: a pixel lies near a contour where the labels around it are not all the same. This is the whole
+of what `cv2.dilate` and `cv2.erode` did in the chapter.
+"""
+
+
+def contour_band(mask, width):
+    """Finds the pixels near a contour, without OpenCV.
+
+    A pixel lies in the band if a pixel with another label is at most `width` rows and at most
+    `width` columns away: in the square of side 2 * width + 1 around it, corners included. What
+    would be outside of the image does not count. Void (255) is a label as any other.
+
+    For instance in the row 0 0 0 0 7 7 7 7 with width 1 the two pixels in the middle lie in the
+    band, with width 2 the four in the middle.
+
+    Helpful: `np.pad` with one of its modes, and
+    `np.lib.stride_tricks.sliding_window_view(array, (n, n))`, which gives the n x n square at each
+    place as (rows, columns, n, n). Loops will do as well.
+
+    Args:
+        mask: (H, W) uint8 of labels.
+        width: pixels on each side of a contour, a whole number from 1.
+
+    Returns:
+        (H, W) bool.
+    """
+    raise NotImplementedError

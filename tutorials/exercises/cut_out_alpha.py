@@ -1,0 +1,26 @@
+"""Chapter 8: an object on transparent ground.
+
+Why: this is what most people want a segmentation for. Three channels of colour and a fourth, alpha,
+which says how opaque a pixel is: that is all a cut-out is.
+"""
+
+
+def cut_out_alpha(image, labels, keep):
+    """Cuts the objects of chosen classes out of an image.
+
+    The fourth channel of the result, alpha, is 255 (opaque) where the label is one of `keep`, and 0
+    (transparent) elsewhere. Transparent pixels are black, too: a colour that cannot be seen can
+    still be read from the file, for instance the faces in the background.
+
+    For instance image [[[10, 20, 30], [40, 50, 60]]], labels [[0, 8]], keep [8]:
+    [[[0, 0, 0, 0], [40, 50, 60, 255]]].
+
+    Args:
+        image: (H, W, 3) uint8, RGB; it must not be changed.
+        labels: (H, W) uint8 of class indices.
+        keep: list of the class indices to keep.
+
+    Returns:
+        (H, W, 4) uint8 array, RGBA.
+    """
+    raise NotImplementedError

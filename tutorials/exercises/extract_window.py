@@ -1,0 +1,25 @@
+"""Chapter 2: cut a window out of an image.
+
+Why: the window is the whole world of the classifier. Whoever cuts it one pixel off, or with another
+border than in training, asks the network a question that it has not learned to answer.
+"""
+
+
+def extract_window(image, row, column, window):
+    """Cuts out the window around one pixel; beyond the border it sees the image's reflection.
+
+    The border pixel itself is not repeated: a row of pixels a b c d, reflected by two on each side,
+    becomes c b a b c d c b.
+
+    For instance, with a window of 3 around the pixel (0, 0), the middle of the result is
+    image[0, 0], the pixel above it image[1, 0], and the one at the top left image[1, 1].
+
+    Args:
+        image: (H, W, 3) uint8 array, both sides larger than half the window.
+        row, column: which pixel; 0 <= row < H and 0 <= column < W.
+        window: height and width of the window, odd.
+
+    Returns:
+        (window, window, 3) uint8 array with the pixel in its middle.
+    """
+    raise NotImplementedError

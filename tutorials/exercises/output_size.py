@@ -1,0 +1,22 @@
+"""Chapter 4: the size that comes out.
+
+Why: the maps of encoder and decoder have to meet at equal sizes. Whoever can compute the sizes
+knows before the training which images do not fit, and by how much.
+"""
+
+
+def output_size(size, layers):
+    """Follows the side of a map through a stack of layers.
+
+    Args:
+        size: height of the input (the width follows the same rules).
+        layers: list of tuples (kind, kernel, stride, padding) in the order of the network. kind is
+            "down" for a convolution or a pooling, "up" for a transposed convolution; padding is
+            "valid" or "same".
+
+    For instance `output_size(9, [("down", 2, 2, "valid"), ("up", 2, 2, "valid")])` is 8.
+
+    Returns:
+        The height of the last layer's output, a whole number.
+    """
+    raise NotImplementedError
