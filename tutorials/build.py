@@ -32,7 +32,6 @@ from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from nbconvert.preprocessors import (
     CoalesceStreamsPreprocessor,
-    ExtractOutputPreprocessor,
     TagRemovePreprocessor,
 )
 from tqdm import tqdm
@@ -98,7 +97,8 @@ def run(path, fast):
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     start = time.perf_counter()
-    with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell") as bar:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with tqdm(total=len(code), desc=path.stem, unit="cell") as bar:
         NotebookClient(
             notebook,
             timeout=None,
@@ -107,9 +107,8 @@ def run(path, fast):
             on_cell_complete=lambda **_: bar.update(),
         ).execute()
     seconds = round(time.perf_counter() - start)
-    for cell in notebook.cells:  # progress bars and the backend's remarks are no results
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    for cell in code:  # progress bars and the backend's remarks are no results
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     notebook.metadata.build = {"key": key, "seconds": seconds}
     CACHE.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, cached)
@@ -140,7 +139,6 @@ def write_page(path, notebook, seconds, fast):
                 remove_cell_tags=("check", "claim"),
                 remove_input_tags=("see",),
             ),
-            ExtractOutputPreprocessor(enabled=True),
         ],
     )
     resources = {"unique_key": path.stem, "output_files_dir": f"{path.stem}_files"}

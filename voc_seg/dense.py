@@ -31,9 +31,9 @@ def to_dense(patch_classifier):
 
     Returns:
         A `keras.Model`: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
-        (B, H, W, num_classes) float32 class probabilities: at each pixel those that the classifier
-        gives for the window around it, the image being reflected at its borders. It holds a
-        copy of the weights; training one model does not change the other.
+            (B, H, W, num_classes) float32 class probabilities: at each pixel those that the
+            classifier gives for the window around it, the image being reflected at its borders.
+            It holds a copy of the weights; training one model does not change the other.
 
     Raises:
         ValueError: the model is not such a chain.

@@ -24,8 +24,8 @@ def evaluate(model, folder, split="val", batch_size=8, on_prediction=None):
 
     Returns:
         A dictionary: `classes`, the C names; `iou`, by class, None where the class is absent (see
-        `iou_from_confusion`); `mean_iou`, over the others; `pixel_accuracy`; `confusion`, the
-        (C, C) counts of pixels as nested lists, truth by row; `images`, how many.
+            `iou_from_confusion`); `mean_iou`, over the others; `pixel_accuracy`; `confusion`, the
+            (C, C) counts of pixels as nested lists, truth by row; `images`, how many.
 
     Raises:
         ValueError: the folder's classes are not the model's, or a file is broken.
@@ -81,7 +81,7 @@ def iou_from_confusion(confusion):
 
     Returns:
         (C,) float64, 0..1. A class that is absent, in the truth as in the prediction, has none:
-        it is NaN, and belongs in no mean. (One that is predicted, but not there, has 0.)
+            it is NaN, and belongs in no mean. (One that is predicted, but not there, has 0.)
     """
     confusion = np.asarray(confusion, np.float64)
     hit = np.diag(confusion)

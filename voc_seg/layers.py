@@ -36,7 +36,8 @@ def reflect(x, axis, before, after):
     Args:
         x: tensor; its shape may be known only at run time.
         axis: the axis to pad.
-        before, after: how many entries to add on either side.
+        before: how many entries to add at the beginning.
+        after: how many to add at the end.
 
     Returns:
         Tensor like `x`, longer by `before + after` on `axis`.

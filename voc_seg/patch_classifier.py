@@ -27,7 +27,7 @@ def build_patch_classifier(num_classes=21, window=33, filters=32):
 
     Returns:
         A `keras.Model`: (B, window, window, 3) RGB, 0..255 -> (B, num_classes) float32
-        probabilities of the class of the central pixel.
+            probabilities of the class of the central pixel.
 
     Raises:
         ValueError: the window is even or below 1, or another argument is below its minimum

@@ -76,7 +76,7 @@ def get_classes(model):
 
     Returns:
         `{class name: value in the mask files}`, background first; None where nobody has told the
-        model, see `set_classes`.
+            model, see `set_classes`.
     """
     layer = model.layers[-1]
     return dict(layer.classes) if isinstance(layer, ClassProbabilities) and layer.classes else None
@@ -157,7 +157,7 @@ def cut_out(image, labels):
 
     Returns:
         (H, W, 4) uint8, RGBA: transparent where the background is. (Black, too: what cannot be
-        seen should not be in the file.)
+            seen should not be in the file.)
     """
     alpha = np.where(labels == 0, 0, 255).astype(np.uint8)  # (H, W)
     return np.dstack([np.where(alpha[..., None], image, 0), alpha])

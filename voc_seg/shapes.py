@@ -31,7 +31,8 @@ def write_shapes(data, train=400, val=100, seed=0, size=64):
 
     Args:
         data: the folder to write to; it must not exist, or be empty.
-        train, val: how many images the two splits have.
+        train: how many images the training split has.
+        val: how many images the validation split has.
         seed: whole number that determines every pixel.
         size: height and width of the images.
 

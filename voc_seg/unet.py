@@ -32,7 +32,7 @@ def build_unet(num_classes=21, filters=64, depth=4):
 
     Returns:
         A `keras.Model`: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
-        (B, H, W, num_classes) float32 class probabilities.
+            (B, H, W, num_classes) float32 class probabilities.
 
     Raises:
         ValueError: an argument is below its minimum (2 classes, 1 filter, depth 1).

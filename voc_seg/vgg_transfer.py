@@ -48,7 +48,7 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
 
     Returns:
         A `keras.Model`: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
-        (B, H, W, num_classes) float32 class probabilities. The encoder is its layer "encoder".
+            (B, H, W, num_classes) float32 class probabilities. The encoder is its layer "encoder".
 
     Raises:
         OSError: the ImageNet weights cannot be downloaded, or there is no file at the path.
