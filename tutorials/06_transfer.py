@@ -131,7 +131,7 @@ def prepare(images):
     return keras.applications.vgg16.preprocess_input(images.copy())
 
 
-# %% alt="Two rows of eight squares, and one image before them. Above, kernels of 3 by 3 coloured pixels; below, the image as each kernel sees it: most draw outlines, at some angles stronger than at others, some fill the inside of objects."
+# %% alt="Two rows of eight squares, and one image before them. Above, kernels of 3 by 3 coloured pixels; below, the image as each kernel sees it: light objects on dark ground or the reverse, or mainly their outlines."
 first = encoder.get_layer("block1_conv1")
 example = val_images[:1]
 respond = keras.Model(encoder.inputs, first.output)
@@ -163,10 +163,15 @@ plt.show()
 
 
 # %%
-def pooled(encoder, images):
-    """One vector for an image: the last feature map, averaged over its places. (N, C)"""
-    features = keras.Model(encoder.inputs, encoder.get_layer(f"block{BLOCKS[-1]}_pool").output)
-    return features.predict(prepare(images), batch_size=50, verbose=0).mean(axis=(1, 2))
+def pool(encoder):
+    """An encoder's last feature map, averaged over its places: (B, H, W, 3) -> (B, C)."""
+    last = encoder.get_layer(f"block{BLOCKS[-1]}_pool").output
+    return keras.Model(encoder.inputs, keras.layers.GlobalAveragePooling2D()(last))
+
+
+def describe(network, images):
+    """One vector for an image. (N, C)"""
+    return network.predict(prepare(images), batch_size=50, verbose=0)
 
 
 def neighbours(vectors, others):
@@ -182,8 +187,9 @@ random_encoder = keras.models.clone_model(encoder)  # the same layers, new rando
 nearest = {
     "pixels": neighbours(val_images.reshape(len(val_ids), -1), images.reshape(len(ids), -1)),
 }
-for way, network in (("random encoder", random_encoder), ("pretrained encoder", encoder)):
-    nearest[way] = neighbours(pooled(network, val_images), pooled(network, images))
+pooled = pool(encoder)
+for way, network in (("random encoder", pool(random_encoder)), ("pretrained encoder", pooled)):
+    nearest[way] = neighbours(describe(network, val_images), describe(network, images))
 
 # %% [markdown]
 # The image's name shall be the class that has most of its pixels, background apart. We count how
@@ -205,17 +211,19 @@ for way, share in agree.items():
     print(f"{way:20}{share:.2f}")
 
 # %% alt="Three rows. In each, one image on the left, its three nearest neighbours by pixels in the middle, by the pretrained encoder on the right; the name of the largest object stands below each. By pixels the neighbours have similar colours at similar places; by the encoder mostly the same shape."
-figure, axes = plt.subplots(3, 7, figsize=(10, 4.8), layout="constrained")
+widths = [1, 0.2, 1, 1, 1, 0.2, 1, 1, 1]  # two narrow columns stay empty
+figure, axes = plt.subplots(3, 9, figsize=(10, 4.8), layout="constrained", width_ratios=widths)
 for row, i in zip(axes, range(3), strict=True):
-    shown = [(val_images[i], val_labels[i])]
-    for way in ("pixels", "pretrained encoder"):
-        shown += [(images[j], labels[j]) for j in nearest[way][i, :3]]
-    for ax, (picture, label) in zip(row, shown, strict=True):
-        ax.imshow(picture.astype("uint8"))
-        ax.set(xticks=[], yticks=[])
-        ax.set_xlabel(names[label], fontsize=9)
-for ax, title in zip(axes[0, [0, 2, 5]], ["image", "nearest by pixels", "by encoder"], strict=True):
-    ax.set_title(title, fontsize=10)
+    by_pixels, by_encoder = nearest["pixels"][i, :3], nearest["pretrained encoder"][i, :3]
+    row[0].imshow(val_images[i].astype("uint8"))
+    row[0].set_xlabel(names[val_labels[i]], fontsize=9)
+    for ax, j in zip(row[[2, 3, 4, 6, 7, 8]], [*by_pixels, *by_encoder], strict=True):
+        ax.imshow(images[j].astype("uint8"))
+        ax.set_xlabel(names[labels[j]], fontsize=9)
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[], frame_on=False)
+for column, title in ((0, "image"), (3, "nearest by pixels"), (7, "nearest by encoder")):
+    axes[0, column].set_title(title, fontsize=10)
 plt.show()
 
 # %% tags=["see"]
@@ -271,7 +279,7 @@ assert photo.min() < example.min() - 200
 # %% [markdown]
 # All models of this library take RGB, 0..255, and do the rest themselves. The preprocessing is part
 # of `build_vgg_transfer`, is saved with the model, and cannot be forgotten by whoever loads it; the
-# encoder alone is the only place where you have to think of it, as in `pooled` above.
+# encoder alone is the only place where you have to think of it, as in `prepare` above.
 #
 # What if somebody does get it wrong? Four mistakes that are made every day:
 #
@@ -301,7 +309,7 @@ assert np.allclose(prepare(WAYS["forgotten"](example)), example, atol=1e-3)
 # So each mistake is as though the encoder were shown another image. The upper row is that image,
 # the lower row a channel in the middle of the encoder that answers to it.
 
-# %% alt="Five columns: right, twice, forgotten, channels reversed, divided by 255. Above, the image as the encoder takes it to be: as it is; nearly black with wrong colours; nearly white with wrong colours; with wrong colours; black. Below, a feature map of block 2: clear outlines in the first column, others or weaker ones in the columns where brightness is wrong."
+# %% alt="Five columns: right, twice, forgotten, channels reversed, divided by 255. Above, the image as the encoder takes it to be: as it is; nearly black with wrong colours; nearly white with wrong colours; with wrong colours; black. Below, a feature map of block 2: it looks different in each column, and least so with reversed channels."
 middle = keras.Model(encoder.inputs, encoder.get_layer("block2_pool").input)
 maps = {}
 for way, change in WAYS.items():
@@ -322,7 +330,7 @@ plt.show()
 # In numbers: by how much does the vector of an image change, measured by its own length?
 
 # %%
-vectors = {way: pooled(encoder, change(val_images)) for way, change in WAYS.items()}
+vectors = {way: describe(pooled, change(val_images)) for way, change in WAYS.items()}
 lengths = np.linalg.norm(vectors["right"], axis=1)
 changed = {
     way: np.mean(np.linalg.norm(v - vectors["right"], axis=1) / lengths)
@@ -574,16 +582,16 @@ print(f"{FEW:4} masks  transfer model, random {control_score:.3f}")
 
 # %% alt="Mean IoU over the number of masks, on a logarithmic axis. The curve of transfer, with squares, lies above that of the U-Net from scratch, with circles, at 5, 20 and 100 masks. A diamond at 20 masks, the transfer model with a random encoder, lies below the curve of transfer."
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-styles = [("o--", VERMILLION), ("s-", BLUE)]
-for (title, values), (style, colour) in zip(curves.items(), styles, strict=True):
+styles = [("o--", VERMILLION, -15), ("s-", BLUE, 8)]  # the number below or above the point
+for (title, values), (style, colour, up) in zip(curves.items(), styles, strict=True):
     ax.plot(MASKS, values, style, color=colour, label=title)
     for n, value in zip(MASKS, values, strict=True):
-        ax.annotate(f"{value:.2f}", (n, value), (0, 7), textcoords="offset points", ha="center")
+        ax.annotate(f"{value:.2f}", (n, value), (0, up), textcoords="offset points", ha="center")
 ax.plot(FEW, control_score, "D", color="black", label="transfer model, random encoder")
-ax.set(xscale="log", ylim=(0, 1), xlabel="masks for training", ylabel="mean IoU (validation)")
+ax.set(xscale="log", ylim=(-0.05, 1), xlabel="masks for training", ylabel="mean IoU (validation)")
 ax.set_xticks(MASKS, [str(n) for n in MASKS])
 ax.minorticks_off()
-ax.legend(loc="lower right")
+figure.legend(loc="outside lower center", ncols=3, frameon=False)
 plt.show()
 
 # %% tags=["see"]

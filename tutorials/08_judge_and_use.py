@@ -409,6 +409,11 @@ if ROOT == SHAPES:
     assert scores["patch-classifier"] < scores["encoder-decoder"] < scores["unet"]
     assert scores["patch-classifier"] < scores["vgg-transfer"]
     assert apart < scores[best] - scores[last]
+    painted = {
+        name: np.mean([len(np.unique(labels)) for labels in found.values()])
+        for name, found in predictions.items()
+    }
+    assert painted["patch-classifier"] > painted["unet"] + 0.3  # classes in an image
 
 # %% [markdown]
 # Numbers are not enough. Look at the same images through all models: what kind of error does each
@@ -424,10 +429,10 @@ plot_predictions(
 )
 
 # %% [markdown]
-# The patch classifier paints several classes into one object: each window decides by itself, and
+# The patch classifier paints several classes into one image: each window decides by itself, and
 # inside of a large object all windows look alike. The encoder-decoder sees the whole object, and
-# its contours are soft. The U-Net has both. With 20 masks the pretrained encoder knows the objects;
-# what it lacks is practice at the contours.
+# its contours are soft. The U-Net has both. The transfer model has seen 20 masks only, and still
+# does better than the patch classifier, which had all of them: its encoder knew the objects before.
 #
 # The best model class by class:
 
@@ -572,7 +577,7 @@ print(
 # %% tags=["claim"]
 if ROOT == SHAPES:
     assert rates["unet"][0] < rates["encoder-decoder"][0]  # skip connections at the contours
-    assert (rates["patch-classifier"][1:] > 2 * rates["unet"][1:]).all()  # too small a window
+    assert (rates["patch-classifier"][2:4] > rates["unet"][2:4] + 0.1).all()  # too small a window
 
 # %% [markdown]
 # The patch classifier is not mainly imprecise: it is wrong deep inside of objects, where its window

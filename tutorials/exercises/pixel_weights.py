@@ -6,7 +6,7 @@ masks can, and a few lines make one.
 
 
 def pixel_weights(masks):
-    """Computes a weight for each pixel, such that all classes together weigh the same.
+    """Computes a weight for each pixel, such that each class weighs the same in all.
 
     Let N be the number of pixels that are not void, n the number of pixels of a class, and K the
     number of classes that occur in the masks. Each pixel of this class gets the weight
