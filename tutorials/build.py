@@ -108,7 +108,10 @@ def run(path, fast):
         ).execute()
     seconds = round(time.perf_counter() - start)
     for cell in code:  # progress bars and the backend's remarks are no results
-        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for output in cell.outputs:
+            if output.get("name") == "stdout":
+                output.text = re.sub(r"^WARNING:tensorflow:.*\n", "", output.text, flags=re.M)
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" and o.get("text", "-")]
     notebook.metadata.build = {"key": key, "seconds": seconds}
     CACHE.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, cached)
