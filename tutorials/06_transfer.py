@@ -639,8 +639,8 @@ plot_predictions(pictures, truths, predictions, folder.classes)
 # 3. Stage one trains the decoder on the frozen encoder, so that random gradients cannot destroy it.
 # 4. Stage two trains the last blocks, too: compile again, a hundred times smaller learning rate,
 #    normalisation frozen.
-# 5. With few masks a pretrained encoder is worth more than a better decoder; that it is the
-#    pretraining that helps, only a control with random weights can tell.
+# 5. With few masks a pretrained encoder is worth much; that it is the pretraining that helps, only
+#    a control with random weights can tell.
 
 # %% [markdown]
 # ## Further reading

@@ -44,7 +44,8 @@ def reflect(x, axis, before, after):
     """
     length = ops.shape(x)[axis]
     period = ops.maximum(2 * length - 2, 1)  # after so many steps the pattern repeats
-    place = ops.mod(ops.arange(length + before + after, dtype="int32") - before, period)
+    start = period - before % period  # not -before: exported, mod has another sign below 0
+    place = ops.mod(ops.arange(length + before + after, dtype="int32") + start, period)
     return ops.take(x, ops.minimum(place, period - place), axis=axis)
 
 
@@ -90,7 +91,8 @@ class PadToMultiple(layers.Layer):
 
     def call(self, x):
         for axis in (1, 2):
-            x = reflect(x, axis, 0, -ops.shape(x)[axis] % self.multiple)
+            rest = ops.shape(x)[axis] % self.multiple
+            x = reflect(x, axis, 0, (self.multiple - rest) % self.multiple)
         return x
 
     def compute_output_shape(self, shape):

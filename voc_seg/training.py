@@ -94,7 +94,8 @@ def train(
     history = {}
     if resume and (out / "last.keras").is_file():
         model = keras.models.load_model(out / "last.keras")
-        finished = int(model.optimizer.iterations) // len(training)
+        # Rounded: in half precision Keras leaves out, and does not count, steps that overflow.
+        finished = round(int(model.optimizer.iterations) / len(training))
         history = {k: v[:finished] for k, v in read_history(out / "history.csv").items()}
     else:
         finished = 0
