@@ -17,3 +17,9 @@ def on_page_content(html, **_):
     html = re.sub(r'<(span|div) class="arithmatex">(.*?)</\1>', formula, html, flags=re.DOTALL)
     # mkdocstrings puts a dash before what is returned, also where no name or type stands before it.
     return re.sub(r'(<li class="doc-section-item field-body">)\s*–', r"\1", html)
+
+
+def on_post_page(output, **_):
+    """Gives the theme's search dialog the name that screen readers ask for: HTML -> HTML."""
+    search = '<div class="md-search" data-md-component="search" role="dialog"'
+    return output.replace(search, f'{search} aria-label="Search"')

@@ -326,13 +326,13 @@ plt.show()
 
 # %%
 for shape in ((48, 48), (45, 45), (37, 90), (1, 1)):
-    answer = unet.predict(np.zeros((1, *shape, 3)), verbose=0)
-    print(shape, "->", answer.shape)
+    answer = unet(np.zeros((1, *shape, 3)))
+    print(shape, "->", tuple(answer.shape))
 
 # %% tags=["check"]
 for model in (unet, encoder_decoder):
     for shape in ((48, 48), (45, 45), (37, 90), (7, 1), (1, 1)):
-        answer = model.predict(np.zeros((1, *shape, 3)), verbose=0)
+        answer = keras.ops.convert_to_numpy(model(np.zeros((1, *shape, 3))))
         assert answer.shape == (1, *shape, classes)
         assert np.allclose(answer.sum(axis=-1), 1, atol=1e-5)
 
@@ -452,7 +452,7 @@ for name, model in models.items():
     results[name] = evaluate(
         model, folder, val_ids, batch_size=50, on_prediction=predictions[name].__setitem__
     )
-print(f"{'':18}" + "".join(f"{name:>18}" for name in results))
+print(f"{'class':18}" + "".join(f"{name:>18}" for name in results))
 for c, label in enumerate(folder.classes):
     row = [np.nan if r["iou"][c] is None else r["iou"][c] for r in results.values()]
     print(f"{label:18}" + "".join(f"{value:18.3f}" for value in row))
@@ -560,8 +560,8 @@ confusions = {
     for name in models
     for part, inside in parts.items()
 }
-print(f"{'':18}{'mean IoU':>24}{'wrong pixels':>24}")
-print(f"{'':18}" + f"{'in the band':>12}{'elsewhere':>12}" * 2)
+print(f"{'what':18}{'mean IoU':>24}{'wrong pixels':>24}")
+print(f"{'where':18}" + f"{'in the band':>12}{'elsewhere':>12}" * 2)
 for name in models:
     tables = [confusions[name, part] for part in parts]
     scores = [np.nanmean(iou_from_confusion(table)) for table in tables]
@@ -605,7 +605,9 @@ if ROOT == SHAPES:
 # both useful there: long skip connections as here, and short ones within the blocks.
 
 # %% alt="Validation images in rows: the image, its true mask, and the label maps by the encoder-decoder and by U-Net."
-few = val_ids[:: max(1, len(val_ids) // 5)][:5]
+# For each class the first image that shows it; at most five.
+first = (next((id for id in val_ids if c in truths[id]), None) for c in range(1, classes))
+few = [id for id in dict.fromkeys(first) if id][:5]
 images = [folder.pair(id)[0] for id in few]
 plot_predictions(
     images,
@@ -627,7 +629,7 @@ plot_predictions(
 def features(model, layer):
     """The eight channels of a layer's output that vary most: (8, h, w)."""
     probe = keras.Model(model.inputs, model.get_layer(layer).output)
-    maps = probe.predict(image[None].astype("float32"), verbose=0)[0]  # (h, w, channels)
+    maps = keras.ops.convert_to_numpy(probe(image[None].astype("float32")))[0]  # (h, w, channels)
     chosen = np.argsort(maps.std(axis=(0, 1)))[::-1][:8]
     return np.moveaxis(maps[..., chosen], -1, 0)
 
@@ -669,9 +671,10 @@ assert fields[0] == 5 and fields[-1] == 68
 #
 # In the decoder the two meet. Below are the maps of the finest decoder block, first of the
 # encoder-decoder, then of U-Net: what arrives from the coarser scale ("up"), and what the block
-# makes of it. Look at the stripes of the background and at the outlines of the objects.
+# makes of it. Look at the outlines of the objects, and at the pattern of 2 x 2 pixels that the
+# transposed convolution leaves behind (chapter 4).
 
-# %% alt="Four rows of eight grey pictures from the finest decoder block: what arrives from below and what leaves the block, for the encoder-decoder and then for U-Net. What arrives from below is coarse and blocky."
+# %% alt="Four rows of eight grey pictures from the finest decoder block: what arrives from below and what leaves the block, for the encoder-decoder and then for U-Net. What arrives from below is covered with a pattern of 2 by 2 pixels."
 rows = {}
 for name, model in models.items():
     rows[f"{name}: up, from the coarser scale"] = features(model, "decoder1_up")

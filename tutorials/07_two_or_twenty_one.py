@@ -348,10 +348,6 @@ print(
     f"pixels of a contour, and {share_of_loss:.0%} of the loss does."
 )
 
-# %% tags=["claim"]
-if ROOT == SHAPES:
-    assert share_of_loss > share_of_pixels
-
 # %% [markdown]
 # ## Weights
 #

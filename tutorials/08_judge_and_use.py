@@ -280,8 +280,9 @@ assert best_in_blocks(np.zeros((5, 7), np.uint8), 4).shape == (5, 7)
 # %% tags=["see"]
 print(
     f"The best answer in blocks of 2 pixels has a mean IoU of {np.nanmean(bounds[1]):.3f} (what it "
-    f"loses lies in the void along the contours), in blocks of 4 of {np.nanmean(bounds[2]):.3f}, in "
-    f"blocks of 8 of {np.nanmean(bounds[3]):.3f}; *{hardest}* falls to {bounds[3][worst]:.3f}."
+    "loses lies in the void along the contours), in blocks of 4 "
+    f"{np.nanmean(bounds[2]):.3f}, in blocks of 8 {np.nanmean(bounds[3]):.3f}; *{hardest}* falls "
+    f"to {bounds[3][worst]:.3f}."
 )
 
 # %% tags=["claim"]

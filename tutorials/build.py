@@ -46,10 +46,10 @@ TEMPLATE = """
 {% if 'see' in cell.metadata.tags %}
 !!! success "What you should see"
 
-{{ output.text | trim | indent }}
+{{ output.text.strip('\\n') | indent }}
 {% else %}
 ```text title="Output"
-{{ output.text | trim }}
+{{ output.text.strip('\\n') }}
 ```
 {% endif %}
 {%- endblock -%}
@@ -102,6 +102,7 @@ def run(path, fast):
         NotebookClient(
             notebook,
             timeout=None,
+            startup_timeout=300,  # seconds; the machine may be busy
             kernel_name="python3",
             resources={"metadata": {"path": str(ROOT)}},
             on_cell_complete=lambda **_: bar.update(),

@@ -81,7 +81,7 @@ def difference(answer, right, view=lambda answer: answer):
         right: the right answer, as `view` shows it.
         view: turns the answer into what is compared.
     """
-    if answer is None:
+    if answer is None and right is not None:
         return "Your function returned None: is the `return` missing?"
     try:
         answer = view(answer)

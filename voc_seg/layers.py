@@ -147,9 +147,9 @@ class ClassProbabilities(layers.Layer):
 def conv_block(x, filters, name, convolutions=2):
     """Convolutions of 3 x 3, each followed by batch normalisation and ReLU.
 
-    The paper on U-Net has no normalisation: it came later (Ioffe & Szegedy 2015), and without it
-    training takes several times as long. The momentum is below Keras' default of 0.99, which
-    lags far behind in runs of a few hundred steps.
+    The paper on U-Net has no normalisation, which was only just being published (Ioffe & Szegedy
+    2015); without it training takes several times as long. The momentum is below Keras' default
+    of 0.99, which lags far behind in runs of a few hundred steps.
 
     Args:
         x: (B, H, W, C) tensor.

@@ -1,5 +1,7 @@
 """The check of `palette`: against the palette of the library."""
 
+import numpy as np
+
 import voc_seg
 
 
@@ -28,7 +30,7 @@ def build(place):
             channel, value = place(bit)
             colour[channel] += value * (index >> bit & 1)
         colours.append(colour)
-    return colours
+    return np.array(colours)
 
 
 CASES = [
