@@ -76,7 +76,8 @@ keras.utils.set_random_seed(0)
 #
 # In one dimension everything can be seen. This is a convolution in the sense of deep learning (the
 # kernel is not reversed) with a stride, by which it moves from one output to the next, and a
-# dilation, the distance between the inputs that neighbouring taps of the kernel read:
+# dilation, the distance between the inputs that neighbouring *taps* read (a tap is one number of the
+# kernel):
 
 
 # %%
@@ -136,7 +137,7 @@ assert np.allclose(dense_signal, one_by_one)
 # %% tags=["see"]
 print(
     f"The pass with the dilation gives all {len(one_by_one)} numbers of the windows; the largest "
-    f"difference is {np.abs(dense_signal - one_by_one).max():.1g}. The pass with the stride "
+    f"difference is {np.abs(dense_signal - one_by_one).max():.1e}. The pass with the stride "
     f"gives only {len(coarse)} of them."
 )
 
@@ -215,7 +216,7 @@ assert np.abs(as_dense - as_convolution[:, 0, 0]).max() < 1e-5
 # %% tags=["see"]
 print(
     f"The same {as_dense.size} outputs, once as a vector and once as a map of one place; the "
-    f"largest difference is {np.abs(as_dense - as_convolution[:, 0, 0]).max():.1g}. (Numbers of 32 "
+    f"largest difference is {np.abs(as_dense - as_convolution[:, 0, 0]).max():.1e}. (Numbers of 32 "
     "bits have about seven digits; sums whose terms are added in another order may differ in the "
     "last of them.)"
 )
@@ -351,7 +352,7 @@ if ROOT == SHAPES:
 # %% tags=["see"]
 print(
     f"The largest difference over {difference.size:,} pixels and {by_pass.shape[-1]} classes is "
-    f"{difference.max():.1g}: rounding at most, at the border as in the middle. With a black frame "
+    f"{difference.max():.1e}: rounding at most, at the border as in the middle. With a black frame "
     f"it would be {difference_framed.max():.2f}, at pixels that are less than {radius} away from "
     "the border, and nothing in the middle."
 )
@@ -476,7 +477,7 @@ assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == field
 # %% tags=["see"]
 print(
     f"Outside of the square of {field} × {field} pixels no change of a pixel moves a logit by "
-    f"more than {influence[outside].max():.1g}; inside, the largest change is "
+    f"more than {influence[outside].max():.1e}; inside, the largest change is "
     f"{influence.max():.1f}, and the pixels with an influence reach to all four sides of the "
     "square."
 )
@@ -523,7 +524,8 @@ assert list(saved.values()) == sorted(saved.values())
 assert saved[WINDOW] > 10
 
 # %% [markdown]
-# What is saved grows with the window: a pixel lies in as many windows as a window has pixels.
+# What is saved grows with the window, but less than the number of its pixels: the windows that share a
+# place use the first layer's result there many times, that of the last layer only once.
 #
 # And now with a clock. Three ways over the same image: each window alone, batches of 256 windows,
 # one dense pass. The first call compiles and is not counted; of several runs the median counts,

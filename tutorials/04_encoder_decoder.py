@@ -517,9 +517,10 @@ assert np.allclose(stamp(np.ones((4, 4)), linear, 2)[inside], 1)
 # ## The network
 #
 # `build_encoder_decoder` in `voc_seg/encoder_decoder.py` puts it together in a dozen lines: going
-# down, two convolutions and a pooling at each scale; a bottleneck; going up, a transposed convolution
-# and two convolutions at each scale; last a 1 × 1 convolution to the classes. Noh, Hong and Han
-# (2015) and, with SegNet, Badrinarayanan, Kendall and Cipolla (2017) brought this symmetric form.
+# down, two convolutions and a pooling at each scale; at the bottom two convolutions more, on the
+# coarsest map (the *bottleneck*); going up, a transposed convolution and two convolutions at each
+# scale; last a 1 × 1 convolution to the classes. Each convolution is followed by a batch
+# normalisation, which keeps the numbers in a steady range, and a ReLU. Noh, Hong and Han (2015) and, with SegNet, Badrinarayanan, Kendall and Cipolla (2017) brought this symmetric form.
 # Their decoders also remember the places of the maxima from the poolings; ours remembers nothing.
 
 # %% alt="A row of bars, one for each map of the network. Their heights, the sides of the maps, fall in three steps to an eighth and rise again; their widths, the channels, grow from 16 to 128 and shrink again to the number of classes."

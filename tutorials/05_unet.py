@@ -458,6 +458,10 @@ for c, label in enumerate(folder.classes):
     print(f"{label:18}" + "".join(f"{value:18.3f}" for value in row))
 print(f"{'mean IoU':18}" + "".join(f"{r['mean_iou']:18.3f}" for r in results.values()))
 
+names = list(folder.classes)
+ed, un = (results[name]["mean_iou"] for name in ("encoder-decoder", "U-Net"))
+iou = np.array([results[name]["iou"] for name in ("encoder-decoder", "U-Net")], float)
+
 # %% tags=["claim"]
 if ROOT == SHAPES:
     assert results["U-Net"]["mean_iou"] > results["encoder-decoder"]["mean_iou"] + 0.02
@@ -465,10 +469,7 @@ if ROOT == SHAPES:
     assert last["U-Net"] < last["encoder-decoder"]
 
 # %% tags=["see"]
-ed, un = (results[name]["mean_iou"] for name in ("encoder-decoder", "U-Net"))
-iou = np.array([results[name]["iou"] for name in ("encoder-decoder", "U-Net")], float)
 gain = iou[1] - iou[0]
-names = list(folder.classes)
 most = np.nanargmax(gain)
 print(
     f"The encoder-decoder reaches a mean IoU of {ed:.3f}, U-Net {un:.3f}: {un - ed:+.3f}. The "

@@ -327,10 +327,10 @@ else:
 # %% [markdown]
 # `train` is what `voc-seg train` runs. Beside the training it writes a folder: the best model, the
 # history, curves and examples. It refuses a folder that holds a run, so the folder of an earlier
-# reading is removed first. Validation comes at the end only, to save time; and as no choice is made
-# by it, it flatters no model. (Whoever picks the best of many epochs, or of many models, by the
-# validation images has learned a little from them. This is why VOC keeps the labels of a third
-# split, *test*, to itself.)
+# reading is removed first. Validation comes at the end only, to save time, so that no epoch is
+# chosen by it. (We shall call one of four models the best by it, which flatters that one a little.
+# Whoever picks the best of many epochs, or of many models, by the validation images has learned from
+# them. This is why VOC keeps the labels of a third split, *test*, to itself.)
 
 # %%
 RUNS = Path("runs/tutorials/08")
@@ -380,6 +380,7 @@ for name, result in results.items():
         f"{name:18}{model.count_params():>11,}{masks:>7}{seconds[name]:>9.1f}"
         f"{result['mean_iou']:>10.3f}{result['pixel_accuracy']:>10.3f}"
     )
+best = max(results, key=lambda name: results[name]["mean_iou"])
 
 # %% tags=["check"]
 for name, result in results.items():
@@ -394,7 +395,6 @@ for id, (_, mask) in pairs.items():
 assert np.isclose(float(metric.result()), results["unet"]["mean_iou"], atol=1e-5)
 
 # %% tags=["see"]
-best = max(results, key=lambda name: results[name]["mean_iou"])
 last = min(results, key=lambda name: results[name]["mean_iou"])
 scores = {name: result["mean_iou"] for name, result in results.items()}
 apart = results[best]["pixel_accuracy"] - results[last]["pixel_accuracy"]
