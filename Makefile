@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs serve lint clean
+.PHONY: install demo test docs serve lint clean
+
+install: $(VENV)/installed   ## the virtual environment with the library
 
 demo: $(VENV)/installed   ## train and compare the models: runs/demo/comparison.png
 	$(BIN)/voc-seg demo
