@@ -252,3 +252,28 @@ def test_a_chain_of_one_s_own_is_made_dense_exactly_or_refused(model):
     (found,) = dense_probabilities(dense, image)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
+
+
+def test_a_dense_layer_without_bias_is_made_dense_exactly():
+    x = inputs = keras.Input((5, 5, 3))
+    x = layers.Conv2D(4, 3)(x)
+    x = layers.Dense(2, use_bias=False)(layers.Flatten()(x))
+    classifier = keras.Model(inputs, x)
+    image = np.random.default_rng(0).uniform(0, 1, (1, 6, 7, 3)).astype("float32")
+    dense = to_dense(classifier).predict(image, verbose=0)[0]
+    np.testing.assert_allclose(dense, sliding_window(classifier, image[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "make"),
+    [
+        ((5, 5, 3), lambda x: layers.Dense(2)(layers.Flatten()(layers.Dense(4)(x)))),
+        ((5, 7, 3), lambda x: layers.Dense(2)(layers.Flatten()(x))),
+        ((5, 5, 3), lambda x: layers.Dense(2)(layers.Flatten()(layers.Conv2D(2, (3, 1))(x)))),
+        ((5, 5, 3), lambda x: layers.Dense(2)(layers.Flatten()(layers.Conv2D(2, 1, (2, 1))(x)))),
+    ],
+)
+def test_what_is_not_square_or_in_another_order_is_refused(shape, make):
+    inputs = keras.Input(shape)
+    with pytest.raises(ValueError, match="patch_classifier: "):
+        to_dense(keras.Model(inputs, make(inputs)))

@@ -469,3 +469,8 @@ def test_a_model_that_does_not_label_pixels_is_refused_by_its_name(tmp_path, kin
     with pytest.raises(ValueError) as error:
         load_segmenter(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_negative_prediction_is_never_counted_as_another_class():
+    with pytest.raises(ValueError, match=r"prediction: holds the label -1, expected 0\.\.2"):
+        confusion_matrix(np.array([[1, 1]]), np.array([[-1, 1]]), 3)

@@ -332,3 +332,11 @@ def test_resize_to_fit_averages_when_it_shrinks():
     image = np.random.default_rng(0).integers(0, 256, (12, 8, 3), dtype=np.uint8)
     blocks = image.reshape(3, 4, 2, 4, 3).mean(axis=(1, 3))
     assert difference(resize_to_fit(image, 3), blocks) <= 1
+
+
+def test_a_transparent_image_that_is_cut_off_is_refused_by_its_name(tmp_path):
+    path = tmp_path / "photo.tiff"
+    Image.new("RGBA", (40, 40), (1, 2, 3, 4)).save(path)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(ValueError, match=r"photo\.tiff: is not a complete image"):
+        read_image(path)

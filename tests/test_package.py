@@ -62,7 +62,14 @@ def test_help_names_the_commands():
         assert f"\n    {command} " in out
 
 
-@pytest.mark.parametrize("order", ["import voc_seg, keras", "import keras, voc_seg"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "import voc_seg, keras",
+        "import keras, voc_seg",
+        "import importlib.util, voc_seg; importlib.util.find_spec('keras'); import keras",
+    ],
+)
 def test_layers_are_registered_whichever_is_imported_first(order):
     script = f"""{order}
 for name in ("ReflectPadding2D", "PadToMultiple", "CropLike", "ClassProbabilities"):

@@ -514,3 +514,17 @@ def test_masks_that_are_all_void_are_refused(write_voc):
     with pytest.raises(ValueError, match="void") as error:
         WindowDataset(open_folder(path), ["a"], 3, 4)
     assert str(path) in str(error.value)
+
+
+def test_a_batch_beyond_the_last_is_refused(folder):
+    images = SegmentationDataset(folder, folder.ids("train"), 8)
+    windows = WindowDataset(folder, folder.ids("train"), 3, 8)
+    for dataset in (images, windows):
+        for i in (-1, len(dataset)):
+            with pytest.raises(IndexError, match=f"batch {i}: there are {len(dataset)}"):
+                dataset[i]
+
+
+def test_an_even_window_is_refused(folder):
+    with pytest.raises(ValueError, match="window: found 8, expected an odd number"):
+        WindowDataset(folder, folder.ids("train"), 8, 8)

@@ -203,6 +203,7 @@ def test_without_weights_vgg16_is_random_and_trained_along():
     for channels, f in ((512, 256), (512, 128), (256, 64)):
         count += 4 * channels + channels * f + f + 9 * (f + coarser) * f + 4 * f
         coarser = f
+    count += 512 * 256 + 256  # the projection of the mean of the coarsest features
     count += 64 * 21 + 21 + 8 * 8 * 21 * 21
     assert model.count_params() == count
     assert predict(model, random_images()).shape == (2, SIDE, SIDE, 21)
@@ -295,3 +296,15 @@ def test_features_of_the_real_weights_are_those_of_keras_applications():
     for ours, theirs in zip(found, expected, strict=True):
         assert np.max(theirs) > 1
         np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4, atol=1e-2)
+
+
+def test_an_encoder_that_was_built_for_one_size_takes_any(tmp_path):
+    x = inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(2, 3, padding="same", name="block1_conv1")(x)
+    x = layers.MaxPooling2D(2, name="block1_pool")(x)
+    encoder = keras.Model(inputs, x)
+    model = build_vgg_transfer(2, weights=encoder, blocks=(1,), filters=2)
+    assert predict(model, np.zeros((1, 20, 25, 3), "float32")).shape == (1, 20, 25, 2)
+    copied = model.get_layer("encoder").get_weights()
+    for before, after in zip(encoder.get_weights(), copied, strict=True):
+        np.testing.assert_array_equal(before, after)

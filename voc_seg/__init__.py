@@ -1,4 +1,4 @@
-"""Learn semantic segmentation by doing it: four ways to label every pixel of an image.
+"""Learn semantic segmentation by doing it: five ways to label every pixel of an image.
 
 The names below are loaded when they are first used: `import voc_seg` takes no time, since it does
 not load Keras and the backend under it.
@@ -55,7 +55,7 @@ def __dir__():
 class _RegisterLayersAfterKeras:
     """Imports `voc_seg.layers` as soon as somebody has imported Keras.
 
-    `keras.models.load_model` finds our three layers only once they are registered, which needs
+    `keras.models.load_model` finds our layers only once they are registered, which needs
     Keras. Importing it here would make `import voc_seg` slow; not importing it would make
     `import voc_seg, keras; keras.models.load_model(...)` fail.
     """
@@ -64,13 +64,18 @@ class _RegisterLayersAfterKeras:
     def find_spec(cls, name, path=None, target=None):
         if name != "keras":
             return None
-        sys.meta_path.remove(cls)
-        spec = importlib.util.find_spec("keras")
+        sys.meta_path.remove(cls)  # so that the others are asked
+        try:
+            spec = importlib.util.find_spec("keras")
+        finally:
+            sys.meta_path.insert(0, cls)  # to look Keras up is not to import it
         if spec and spec.loader:
             load = spec.loader.exec_module
 
             def load_and_register(module):
                 load(module)
+                if cls in sys.meta_path:
+                    sys.meta_path.remove(cls)
                 importlib.import_module("voc_seg.layers")
 
             spec.loader.exec_module = load_and_register

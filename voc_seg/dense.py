@@ -38,11 +38,14 @@ def to_dense(patch_classifier):
     Raises:
         ValueError: the model is not such a chain.
     """
-    window = patch_classifier.input_shape[1]
-    if window is None or window % 2 == 0:
-        raise ValueError(f"patch_classifier: its window is {window}; expected an odd number")
+    height, window = patch_classifier.input_shape[1:3]
+    if window is None or window % 2 == 0 or height != window:
+        raise ValueError(
+            f"patch_classifier: its window is {height} x {window}; expected a square of odd side"
+        )
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = ReflectPadding2D(window // 2, window // 2, name="reflect")(inputs)
+    size = None  # of the map that the next dense layer sees
     dilation = 1  # how far apart two neighbours of the classifier's map are in the image
     for layer in patch_classifier.layers:
         if isinstance(layer, layers.InputLayer):  # a Sequential model lists none
@@ -52,13 +55,14 @@ def to_dense(patch_classifier):
             x = layers.Conv2D.from_config({**config, "strides": 1, "dilation_rate": dilation})(x)
             dilation *= layer.strides[0]
         elif isinstance(layer, layers.Flatten):
-            size = layer.input.shape[1]  # the next dense layer sees size x size places
-        elif isinstance(layer, layers.Dense):
+            size = layer.input.shape[1]
+        elif isinstance(layer, layers.Dense) and size:
             x = layers.Conv2D(
                 layer.units,
                 size,
                 dilation_rate=dilation,
                 activation=layer.activation,
+                use_bias=layer.use_bias,
                 name=layer.name,
             )(x)
             size = 1
@@ -75,10 +79,11 @@ def to_dense(patch_classifier):
 
 
 def fits(convolution):
-    """Whether a convolution covers its input to the last pixel, without padding or dilation."""
+    """Whether a square convolution covers its input to the last pixel, not padded nor dilated."""
+    square = all(len(set(n)) == 1 for n in (convolution.kernel_size, convolution.strides))
     rest = (convolution.input.shape[1] - convolution.kernel_size[0]) % convolution.strides[0]
     plain = convolution.padding == "valid" and tuple(convolution.dilation_rate) == (1, 1)
-    return plain and rest == 0
+    return square and plain and rest == 0
 
 
 def copy_weights(patch_classifier, dense):
@@ -98,7 +103,7 @@ def sliding_window(patch_classifier, image, batch_size=256, progress=True):
 
     Args:
         patch_classifier: a model (B, window, window, 3) -> (B, num_classes).
-        image: (H, W, 3) RGB, 0..255.
+        image: (H, W, 3) uint8 or float, RGB, 0..255.
         batch_size: how many windows the classifier is given at once; 1 for one at a time.
         progress: whether to show a progress bar.
 

@@ -61,13 +61,15 @@ def confusion_matrix(truth, prediction, num_classes):
 
     Returns:
         (C, C) int64: entry [t, p] counts the pixels of class t that are predicted as p.
+
+    Raises:
+        ValueError: a label is no class; void is allowed in the truth only.
     """
     valid = truth != VOID
     for name, labels in (("truth", truth[valid]), ("prediction", prediction[valid])):
-        if labels.size and labels.max() >= num_classes:
-            raise ValueError(
-                f"{name}: holds the label {labels.max()}, expected 0..{num_classes - 1}"
-            )
+        for label in (labels.min(), labels.max()) if labels.size else ():
+            if not 0 <= label < num_classes:
+                raise ValueError(f"{name}: holds the label {label}, expected 0..{num_classes - 1}")
     pairs = truth[valid].astype(np.int64) * num_classes + prediction[valid]
     counts = np.bincount(pairs, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)

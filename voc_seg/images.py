@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG"  # how their files begin
+# What Pillow raises for a file that is broken, or that claims to be larger than it should be.
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def read_image(path):
@@ -31,7 +33,10 @@ def read_image(path):
         check_complete(path, data)
     elif has_transparency(path, data):
         # OpenCV would drop the transparency and show the colours that it hides.
-        picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")
+        try:
+            picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")
+        except BROKEN as error:
+            raise ValueError(f"{path}: is not a complete image ({reason(error)})") from None
         white = Image.new("RGBA", picture.size, "white")
         return np.array(Image.alpha_composite(white, picture).convert("RGB"))
     try:
@@ -58,17 +63,19 @@ def read_mask(path):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is no PNG, is cut off, or holds colours.
+        ValueError: the file is no PNG, is cut off, holds colours, or is grey with other than 8
+            bits.
     """
     data = read_bytes(path)
     try:
         Image.open(io.BytesIO(data)).verify()  # the checksums
         image = Image.open(io.BytesIO(data))
         image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path}: is not a PNG that can be read ({reason(error)})") from None
-    shades = image.mode == "L" and data[24:25] != b"\x08"  # 1, 2 or 4 bits are scaled to 8
-    if image.format != "PNG" or image.mode not in ("P", "L") or shades:
+    if image.format == "PNG" and image.mode == "L" and data[24] != 8:  # scaled to 8 bits
+        raise ValueError(f"{path}: is grey with {data[24]} bits; expected 8 bits, or a palette PNG")
+    if image.format != "PNG" or image.mode not in ("P", "L"):
         raise ValueError(
             f"{path}: is a {image.format} of mode {image.mode}; expected a PNG whose pixels are "
             "class indices (mode P, or L)"
@@ -137,7 +144,7 @@ def check_complete(path, data):
     # Some cameras append data of their own to a whole image, so that Pillow has to decide.
     try:
         Image.open(io.BytesIO(data)).load()
-    except (OSError, SyntaxError, ValueError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path}: is not a complete JPEG ({reason(error)})") from None
 
 
@@ -149,7 +156,7 @@ def has_transparency(path, data):
         return Image.open(io.BytesIO(data)).has_transparency_data
     except UnidentifiedImageError:  # not one of Pillow's formats: OpenCV may know it
         return False
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path}: is not a complete image ({reason(error)})") from None
 
 

@@ -1,4 +1,4 @@
-"""The three layers that Keras lacks, and the block of convolutions that two models share.
+"""The layers that Keras lacks, and the block of convolutions that the decoders share.
 
 The layers let every model take images of any size: `PadToMultiple` at the entrance makes the
 sides divisible by the network's stride, `CropLike` at the exit cuts off what was added. With that,

@@ -17,8 +17,8 @@ def build_patch_classifier(num_classes=21, window=33, filters=32):
     Convolutions with stride 2 halve the map until it is at most 4 x 4; what is left goes through
     a dense layer. The kernels are 3 x 3 on maps of odd and 4 x 4 on maps of even size, so that
     the strides come out even and the receptive field is the window, to the pixel. The paper
-    pools instead; a strided convolution does the same with one layer less, and in `to_dense` its
-    stride becomes a dilation.
+    pools instead; a strided convolution halves the map as well, with one layer less, and in
+    `to_dense` its stride becomes a dilation.
 
     Args:
         num_classes: how many classes, background included; 2 for object against background.
@@ -48,7 +48,7 @@ def build_patch_classifier(num_classes=21, window=33, filters=32):
         x = conv(x, filters * (1 if number == 2 else 2), kernel, 2, f"conv{number}")
         number += 1
 
-    x = layers.Flatten(name="flatten")(x)  # (B, size * size * filters)
+    x = layers.Flatten(name="flatten")(x)  # (B, size * size * channels)
     hidden = layers.Dense(
         2 * filters, activation="relu", kernel_initializer="he_normal", name="hidden"
     )

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from voc_seg.images import resize_to_fit
 from voc_seg.voc import VOID
 
-GREY = 127  # what stands beside an image that is not square: near zero after the models' scaling
+GREY = 127  # beside an image that is not square: near zero after scaling, before recolouring
 SCALES = 0.7, 1.4  # bounds of the random scale, relative to the image that just fits
 
 
@@ -62,6 +62,7 @@ class SegmentationDataset(keras.utils.PyDataset):
             images: (B, size, size, 3) float32, RGB, 0..255.
             masks: (B, size, size) int32, class indices 0..C-1 and 255 for void.
         """
+        check_batch(self, i)
         order = np.arange(len(self.ids))
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
@@ -102,9 +103,12 @@ class WindowDataset(keras.utils.PyDataset):
         window: height and width of the windows, odd.
         size: the long side to which the images are resized, in pixels.
         batch_size: how many windows a batch has.
-        windows_per_image: an epoch has as many windows as images times this.
+        windows_per_image: an epoch has as many windows as images times this, in whole batches.
         augment: whether to flip the windows left-right and change their colours at random.
         seed: whole number from which all chance is derived.
+
+    Raises:
+        ValueError: the window is even, or all pixels are void.
     """
 
     def __init__(
@@ -112,6 +116,8 @@ class WindowDataset(keras.utils.PyDataset):
         seed=0,
     ):  # fmt: skip
         super().__init__()
+        if window % 2 == 0:
+            raise ValueError(f"window: found {window}, expected an odd number, which has a middle")
         self.window, self.batch_size, self.augment, self.seed = window, batch_size, augment, seed
         self.batches = max(1, len(ids) * windows_per_image // batch_size)
         self.epoch = 0
@@ -139,6 +145,7 @@ class WindowDataset(keras.utils.PyDataset):
             windows: (B, window, window, 3) float32, RGB, 0..255.
             labels: (B,) int32, class indices 0..C-1.
         """
+        check_batch(self, i)
         rng = np.random.default_rng((self.seed, self.epoch, i))
         labels = rng.choice(list(self.shown_in), self.batch_size)
         windows = []
@@ -156,6 +163,12 @@ class WindowDataset(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.epoch += 1
+
+
+def check_batch(dataset, i):
+    """Raises an IndexError where there is no batch i."""
+    if not 0 <= i < len(dataset):
+        raise IndexError(f"batch {i}: there are {len(dataset)}, from 0 on")
 
 
 def augment(image, mask, size, rng):

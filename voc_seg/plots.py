@@ -42,8 +42,8 @@ def colorize(labels, classes):
 def plot_predictions(images, truths, predictions, classes, titles=None):
     """Returns a Figure: images beside their true and predicted label maps, one row an image.
 
-    With one model, a last column shows where it is wrong; void in the truth is not judged.
-    Raises ValueError if numbers, sizes or labels do not go together.
+    With one model, a last column shows where it is wrong; void in the truth is not judged. Raises
+    ValueError if numbers, sizes or labels do not go together.
 
     Args:
         images: N images; sizes may differ.
@@ -87,8 +87,7 @@ def plot_predictions(images, truths, predictions, classes, titles=None):
 def plot_overlay(image, labels, classes):
     """Returns a Figure of an image with the colours of its classes half transparent over it.
 
-    The background keeps its own colours. Raises ValueError if image and labels differ in size, or
-    a label is not a class.
+    The background keeps its colours. Raises ValueError if sizes differ, or a label is no class.
 
     Args:
         image: (H, W, 3) uint8 RGB array.
@@ -138,7 +137,7 @@ def plot_iou(iou, names, mean):
 def plot_confusion(confusion, names):
     """Returns a Figure: which share of a true class's pixels was predicted to be which class.
 
-    Rows without pixels are grey. Up to 8 classes have the percentages written in the cells.
+    Rows without pixels are grey. Up to 8 classes have their percentages written in the cells.
     Raises ValueError if the shape is not (C, C).
 
     Args:
@@ -183,11 +182,12 @@ def plot_history(history):
     epochs = curves.get("epoch", np.arange(1, max(lengths) + 1))
     score = curves.get("val_mean_iou", -curves.get("val_loss", np.full(len(epochs), np.nan)))
     figure = Figure((9, 4), layout="constrained")
+    kinds = ("", "o-", BLUE, "training"), ("val_", "s--", VERMILLION, "validation")
     for ax, name in zip(figure.subplots(1, 2), ["loss", "mean_iou"], strict=True):
-        if name in curves:
-            ax.plot(epochs, curves[name], "o-", ms=4, c=BLUE, label="training")
-        if f"val_{name}" in curves:
-            ax.plot(epochs, curves[f"val_{name}"], "s--", ms=4, c=VERMILLION, label="validation")
+        for prefix, style, colour, label in kinds:
+            if prefix + name in curves:
+                seen = np.isfinite(values := curves[prefix + name])  # perhaps not validated
+                ax.plot(epochs[seen], values[seen], style, ms=4, c=colour, label=label)
         if not np.isnan(score).all():
             best = epochs[np.nanargmax(score)]
             ax.axvline(best, color="0.4", linestyle=":", label=f"best validation: epoch {best:g}")
@@ -217,7 +217,7 @@ def check_labels(labels, classes, what, image=None):
 
 def downscale(array):
     """Shrinks a large image, or a label map without mixing labels, to LONG_SIDE."""
-    interpolation = cv2.INTER_NEAREST if array.ndim == 2 else cv2.INTER_AREA
+    interpolation = cv2.INTER_NEAREST_EXACT if array.ndim == 2 else cv2.INTER_AREA
     return resize_to_fit(array, min(LONG_SIDE, max(array.shape[:2])), interpolation)
 
 
@@ -239,8 +239,8 @@ def mark_errors(image, truth, prediction):
 
 def add_legend(figure, label_maps, classes, others):
     """Explains the classes that occur, void and other colours below the figure, which grows."""
-    occurring = set().union(*(np.unique(labels).tolist() for labels in label_maps))
     names = dict(enumerate(classes)) | {VOID: "void"}
+    occurring = set().union(*(np.unique(labels).tolist() for labels in label_maps))
     colours = {names[i]: colorize([[i]], classes)[0, 0] for i in sorted(occurring)} | others
     patches = [Patch(fc=np.divide(rgb, 255), ec="0.3", label=k) for k, rgb in colours.items()]
     entry = 0.7 + 0.095 * max(map(len, colours))  # inches

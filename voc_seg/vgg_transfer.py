@@ -125,9 +125,9 @@ def unfreeze(model, first):
     if not matches:
         raise ValueError(f"first: the encoder has no {first!r}; its layers are {', '.join(names)}")
     encoder.trainable = True
-    for layer in encoder.layers:
-        before = names.index(layer.name) < names.index(matches[0])
-        layer.trainable = not before and not isinstance(layer, layers.BatchNormalization)
+    start = names.index(matches[0])
+    for i, layer in enumerate(encoder.layers):
+        layer.trainable = i >= start and not isinstance(layer, layers.BatchNormalization)
     return model
 
 
@@ -160,7 +160,8 @@ def vgg_encoder(weights, blocks):
         ) from None
     # What enters the pooling is the last map at its scale.
     features = keras.Model(encoder.inputs, [pool.input for pool in pools])
-    copy = keras.models.clone_model(features)
+    # An encoder that was built for one size, as classifiers are, takes any size from here on.
+    copy = keras.models.clone_model(features, input_tensors=[keras.Input((None, None, 3))])
     copy.set_weights(features.get_weights())
     copy.name = "encoder"
     return copy

@@ -115,7 +115,7 @@ class VOCFolder:
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: a file is broken, the mask is no palette image, its size is not its
+            ValueError: a file is broken, the mask holds colours, its size is not its
                 image's, or it holds a value that is neither a class of the data set nor void.
         """
         image = read_image(self.image_path(id))  # (H, W, 3)
@@ -167,6 +167,10 @@ def open_folder(data, year=None, classes="all"):
     else:
         wanted = classes.split(",") if isinstance(classes, str) else list(classes)
         wanted = [name.strip() for name in wanted]
+        if not wanted:
+            raise ValueError(
+                f"classes: found none; expected at least one of {', '.join(names[1:])}"
+            )
         for name in wanted:
             if name not in names[1:] or wanted.count(name) > 1:
                 problem = "is listed twice" if name in names[1:] else "is not a class"
