@@ -134,6 +134,9 @@ class ClassProbabilities(layers.Layer):
         self.classes, self.image_size = classes, image_size
 
     def call(self, logits):
+        if keras.backend.backend() == "torch":
+            # Keras' loss on torch (3.15 with 2.13) fails unless the classes come first in memory.
+            return ops.moveaxis(ops.softmax(ops.moveaxis(logits, -1, 1), axis=1), 1, -1)
         return ops.softmax(logits, axis=-1)
 
     def compute_output_shape(self, shape):
