@@ -181,6 +181,9 @@ class Reader:
             return
         if arguments[0] in ("train", "evaluate") and not options.data.exists():
             shutil.copytree(self.world / "data", options.data)
+            if options.year:
+                devkit = options.data / "VOCdevkit"
+                (devkit / "VOC2009").rename(devkit / f"VOC{options.year}")
         self.provide(" ".join(arguments))
         arguments = shorten(arguments)
         if settings:

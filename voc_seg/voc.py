@@ -18,13 +18,15 @@ import numpy as np
 
 from voc_seg.images import read_image, read_mask
 
-VOID = 255  # pixels of the contours and of what nobody could label: never learned, never judged
+VOID = 255
+"""The value of contours and of what nobody could label: never learned, never judged."""
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
     "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
     "train", "tvmonitor",
 )  # fmt: skip
+"""The class names of PASCAL VOC; a name's place is its value in the mask files."""
 
 
 def palette():
