@@ -1,13 +1,14 @@
 """The exercises check themselves as they should, and chapters become pages."""
 
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import check
 import numpy as np
 import pytest
+from check import load
 
 import voc_seg
 
@@ -16,14 +17,6 @@ COLOURED = np.count_nonzero(voc_seg.palette())  # entries that are not 0
 CHAPTERS = sorted(TUTORIALS.glob("0*.py"))
 
 
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-check = load(TUTORIALS / "check.py")
 NAMES = sorted(path.stem for path in (TUTORIALS / "checks").glob("*.py"))
 
 

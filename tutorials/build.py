@@ -79,11 +79,11 @@ def run(path, fast):
     notebook = jupytext.read(path)
     if fast:
         notebook.cells = [c for c in notebook.cells if "claim" not in c.metadata.get("tags", [])]
-    for cell in notebook.cells:
-        value = r"= \1" if fast else r"\g<0>"
-        if cell.cell_type == "code":
-            cell.source = re.sub(r"= [^#\n]*?  # fast: (.*)", value, cell.source)
-            cell.source = re.sub(r"  # fast: .*", "", cell.source)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        if fast:
+            cell.source = re.sub(r"= [^#\n]*?  # fast: (.*)", r"= \1", cell.source)
+        cell.source = re.sub(r"  # fast: .*", "", cell.source)
     text = "".join(f"{cell.cell_type}{cell.metadata}{cell.source}" for cell in notebook.cells)
     for file in sorted((ROOT / "voc_seg").glob("*.py")):
         text += file.read_text(encoding="utf-8")
@@ -97,7 +97,6 @@ def run(path, fast):
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     start = time.perf_counter()
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     with tqdm(total=len(code), desc=path.stem, unit="cell") as bar:
         NotebookClient(
             notebook,

@@ -31,12 +31,8 @@ def read_image(path):
     data = read_bytes(path)
     if data.startswith(JPEG):
         check_complete(path, data)
-    elif has_transparency(path, data):
+    elif picture := transparent_picture(path, data):
         # OpenCV would drop the transparency and show the colours that it hides.
-        try:
-            picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")
-        except BROKEN as error:
-            raise ValueError(f"{path}: is not a complete image ({reason(error)})") from None
         white = Image.new("RGBA", picture.size, "white")
         return np.array(Image.alpha_composite(white, picture).convert("RGB"))
     try:
@@ -148,16 +144,19 @@ def check_complete(path, data):
         raise ValueError(f"{path}: is not a complete JPEG ({reason(error)})") from None
 
 
-def has_transparency(path, data):
-    """Whether an image that is no JPEG has transparent pixels; checks a PNG's checksums, too."""
+def transparent_picture(path, data):
+    """An image with transparency, upright, as RGBA; None for others. Checks a PNG's checksums."""
     try:
         if data.startswith(PNG):
             Image.open(io.BytesIO(data)).verify()
-        return Image.open(io.BytesIO(data)).has_transparency_data
+        picture = Image.open(io.BytesIO(data))
+        if picture.has_transparency_data:
+            return ImageOps.exif_transpose(picture).convert("RGBA")
     except UnidentifiedImageError:  # not one of Pillow's formats: OpenCV may know it
-        return False
+        pass
     except BROKEN as error:
         raise ValueError(f"{path}: is not a complete image ({reason(error)})") from None
+    return None
 
 
 def reason(error):

@@ -13,12 +13,14 @@ from keras import layers, ops
 def check_arguments(**arguments):
     """Raises a ValueError that names the first argument that is no whole number of at least 1.
 
-    `num_classes` has to be at least 2.
+    `num_classes` has to be at least 2, and `window` odd.
     """
     for name, value in arguments.items():
         low = 2 if name == "num_classes" else 1
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < low:
             raise ValueError(f"{name}: found {value!r}, expected a whole number of at least {low}")
+        if name == "window" and value % 2 == 0:
+            raise ValueError(f"window: found {value}, expected an odd number, which has a middle")
 
 
 def first_line(error):

@@ -34,8 +34,6 @@ def build_patch_classifier(num_classes=21, window=33, filters=32):
             (2 classes, 1 filter).
     """
     check_arguments(num_classes=num_classes, window=window, filters=filters)
-    if window % 2 == 0:
-        raise ValueError(f"window: found {window}, expected an odd number, which has a middle")
     inputs = keras.Input((window, window, 3), name="window")  # (B, window, window, 3)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)
 

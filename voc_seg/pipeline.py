@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from voc_seg.images import resize_to_fit
+from voc_seg.layers import check_arguments
 from voc_seg.voc import VOID
 
 GREY = 127  # beside an image that is not square: near zero after scaling, before recolouring
@@ -116,8 +117,7 @@ class WindowDataset(keras.utils.PyDataset):
         seed=0,
     ):  # fmt: skip
         super().__init__()
-        if window % 2 == 0:
-            raise ValueError(f"window: found {window}, expected an odd number, which has a middle")
+        check_arguments(window=window)
         self.window, self.batch_size, self.augment, self.seed = window, batch_size, augment, seed
         self.batches = max(1, len(ids) * windows_per_image // batch_size)
         self.epoch = 0
