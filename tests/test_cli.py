@@ -303,10 +303,14 @@ def test_predictions_overwrite_neither_images_nor_each_other(run, shapes, tmp_pa
     before = snapshot(tmp_path)
     model, a, b = run / "best.keras", tmp_path / "a/x.png", tmp_path / "b/x.jpg"
     refused(["predict", model, a, "--out", tmp_path / "a"], capsys, a)
-    refused(["predict", model, b, tmp_path / "a/x_overlay.png", "--out", tmp_path / "a"], capsys)
+    overlay = tmp_path / "a/x_overlay.png"
+    refused(["predict", model, b, overlay, "--out", tmp_path / "a"], capsys, overlay)
+    refused(["predict", model, b, overlay, "--overlay", "--out", tmp_path / "out"], capsys, overlay)
     refused(["predict", model, a, b, "--out", tmp_path / "out"], capsys, a, b)
     refused(["predict", model, tmp_path, "--out", tmp_path / "out"], capsys, tmp_path)
     assert snapshot(tmp_path) == before
+    main([str(x) for x in ("predict", model, b, overlay, "--out", tmp_path / "out")])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"x.png", "x_overlay.png"}
 
 
 def test_a_broken_photo_among_good_ones(run, shapes, tmp_path, capsys):

@@ -44,7 +44,10 @@ def pages():
 
 def test_every_chapter_and_every_page_of_the_navigation_is_there(pages):
     names = {path.relative_to(SITE).as_posix() for path in pages}
-    assert len([name for name in names if name.startswith("tutorials/0")]) == 8
+    chapters = {path: page for path, page in pages.items() if path.parent.match("tutorials/0*")}
+    assert len(chapters) == 8
+    for path, page in chapters.items():
+        assert any(link.endswith(f"{path.parent.name}.ipynb") for link in page.links), path
     assert {"index.html", "results/index.html", "trouble/index.html"} <= names
     assert {"glossary/index.html", "howto/export/index.html"} <= names
 

@@ -184,6 +184,7 @@ def test_the_fast_mode_trains_less_makes_no_claims_and_says_so(build, tmp_path):
     page = (tmp_path / "pages" / "09_chapter.md").read_text(encoding="utf-8")
     assert "It took 1 epochs." in page
     assert "Built in the fast mode" in page
+    assert "[Download this chapter as a notebook](09_chapter.ipynb)" in page
 
 
 def test_a_claim_that_fails_stops_the_build(build, tmp_path):

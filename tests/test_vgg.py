@@ -80,6 +80,18 @@ def test_what_enters_the_encoder_is_what_keras_makes_of_the_array(dtype):
     np.testing.assert_allclose(predict(entering, images), expected, atol=1e-4)
 
 
+def test_the_network_can_be_exported_to_onnx(tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    model = build_vgg_transfer(2, trained_encoder(), blocks=(2, 3), filters=2)
+    images = random_images().astype("float32")
+    expected = predict(model, images)
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    (image,) = session.get_inputs()  # not also the means of ImageNet
+    np.testing.assert_allclose(session.run(None, {image.name: images})[0], expected, atol=1e-4)
+
+
 def test_encoder_gives_the_last_map_of_each_block_unchanged_by_the_transfer():
     encoder = trained_encoder()
     model = build_vgg_transfer(2, encoder, blocks=(3, 1), filters=2)  # in any order

@@ -151,11 +151,12 @@ def write_page(path, notebook, seconds, fast):
         (PAGES / name).parent.mkdir(exist_ok=True)
         (PAGES / name).write_bytes(data)
     note = f"[Download this chapter as a notebook]({path.stem}.ipynb){{ .md-button }}\n\n"
-    note += f"This page was made by running the chapter, in {seconds} s.\n"
     if fast:
-        note = (
+        note += (
             '!!! warning "Built in the fast mode"\n\n    The numbers are not those of the text.\n'
         )
+    else:
+        note += f"This page was made by running the chapter, in {seconds} s.\n"
     title, rest = body.lstrip().split("\n", 1)
     (PAGES / f"{path.stem}.md").write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
 

@@ -152,7 +152,8 @@ def chosen(classes, names):
 
 def predict(options):
     check_files(options.model, *options.images)
-    check_targets(options.images, options.out)
+    endings = [""] + ["_overlay"] * options.overlay + ["_cutout"] * options.cutout
+    check_targets(options.images, options.out, endings)
     load_backend()
     from voc_seg import plots
     from voc_seg.prediction import (
@@ -187,12 +188,12 @@ def check_files(*paths):
             raise FileNotFoundError(f"{path}: {problem}")
 
 
-def check_targets(images, out):
+def check_targets(images, out, endings):
     """Sees to it that no result of `predict` overwrites an image, or another image's result."""
     inputs = {path.resolve(): path for path in images}
     sources = {}
     for path in images:
-        for ending in ("", "_overlay", "_cutout"):
+        for ending in endings:
             target = (out / f"{path.stem}{ending}.png").resolve()
             if target in inputs:
                 raise ValueError(f"{inputs[target]}: would be overwritten; give another --out")

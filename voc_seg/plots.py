@@ -122,14 +122,13 @@ def plot_iou(iou, names, mean):
     if iou.shape != (len(names),):
         raise ValueError(f"iou: shape {iou.shape}, expected ({len(names)},), one for each name")
     figure = Figure((7, 1 + 0.28 * len(names)), layout="constrained")
-    ax = figure.add_subplot()
+    ax = figure.add_subplot(xlim=(0, 1.1), xticks=np.linspace(0, 1, 6), xlabel="IoU")
     bars = ax.barh(range(len(names)), np.nan_to_num(iou), color=BLUE)
     written = ["absent" if np.isnan(value) else f"{value:.3f}" for value in iou]
     ax.bar_label(bars, written, padding=4, fontsize=9, bbox={"fc": "white", "lw": 0, "pad": 1})
     if mean is not None and not np.isnan(mean):
         ax.axvline(mean, color=VERMILLION, linestyle="--")
         ax.set_title(f"mean {mean:.3f}", x=mean / 1.1, fontsize=10, color=VERMILLION)
-    ax.set(xlim=(0, 1.1), xticks=np.linspace(0, 1, 6), xlabel="IoU")
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
     return figure
 

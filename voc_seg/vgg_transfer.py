@@ -65,7 +65,10 @@ def build_vgg_transfer(num_classes=21, weights="imagenet", blocks=(3, 4, 5), fil
 
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = PadToMultiple(2 ** (blocks[-1] - 1), name="pad")(inputs)
-    x = keras.applications.vgg16.preprocess_input(x)  # BGR, the means of ImageNet subtracted
+    # BGR with the means of ImageNet subtracted, as by `keras.applications.vgg16.preprocess_input`;
+    # a layer, since an export to ONNX takes the means in that function for a second input.
+    means = [103.939, 116.779, 123.68]
+    x = layers.Rescaling(1.0, [-mean for mean in means], name="subtract_means")(x[..., ::-1])
     features = encoder(x)  # for each block i: (B, H / 2^(i - 1), W / 2^(i - 1), C_i)
 
     x, coarser = None, None
