@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from voc_seg import commands
 from voc_seg.cli import main
 
 TINY = ["--size", "16", "--epochs", "1", "--filters", "2"]
@@ -155,6 +156,13 @@ def refused(arguments, capsys, *expected):
 
 
 ARGUMENTS = {
+    "empty path": (["train", "unet", "--data", "", "--out", "y"], "--data"),
+    "seed too large": (["train", "unet", "--data", "x", "--out", "y", "--seed", 10**20], "--seed"),
+    "window of a U-Net": (["train", "unet", "--data", "x", "--out", "y", "--window", 9], "window"),
+    "weights of a U-Net": (
+        ["train", "unet", "--data", "x", "--out", "y", "--weights", "none"],
+        "weights",
+    ),
     "no command": ([], "COMMAND"),
     "unknown command": (["segment"], "segment"),
     "unknown model": (["train", "resnet", "--data", "x", "--out", "y"], "resnet"),
@@ -324,3 +332,44 @@ def test_as_a_process_of_its_own_it_prints_one_line_and_no_traceback(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
     assert result.returncode == 2 and result.stdout == ""
     assert result.stderr == "voc-seg: error: nowhere: no such folder\n"
+
+
+def test_masks_that_hold_255_for_the_object_are_not_taken_for_void(broken, tmp_path, capsys):
+    (broken / "labels.txt").write_text("background\ncell\n")
+    for path in (broken / "SegmentationClass").iterdir():
+        Image.fromarray((np.array(Image.open(path)) > 0).astype(np.uint8) * 255).save(path)
+    arguments = ["train", "unet", "--data", broken, "--out", tmp_path / "run", *TINY]
+    refused(arguments, capsys, broken, "1 for cell")
+
+
+def test_evaluate_and_predict_overwrite_neither_the_model_nor_a_data_set(
+    run, broken, tmp_path, capsys
+):
+    model = shutil.copy(run / "best.keras", tmp_path)
+    image = first(broken, "JPEGImages")
+    before = snapshot(tmp_path)
+    for target in (model, broken / "labels.txt"):
+        refused(["evaluate", model, "--data", broken, "--json", target], capsys, target)
+    for folder in (broken, broken / "SegmentationClass"):
+        refused(["predict", model, image, "--out", folder], capsys, folder)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_file_where_a_folder_belongs(run, shapes, tmp_path, capsys):
+    model, image, file = run / "best.keras", first(shapes, "JPEGImages"), tmp_path / "file"
+    file.write_text("hello")
+    refused(["predict", model, image, "--out", file], capsys, file, "folder")
+    refused(["evaluate", model, "--data", file], capsys, file, "folder")
+    refused(["evaluate", model, "--data", shapes, "--masks", file], capsys, file, "folder")
+    refused(["evaluate", model, "--data", shapes, "--json", file / "x.json"], capsys, file)
+
+
+def test_what_is_too_large_for_the_memory_is_told_in_a_sentence(shapes, monkeypatch, capsys):
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow's; JAX and torch say RESOURCE_EXHAUSTED, and OutOfMemoryError."""
+
+    def exhausted(*arguments):
+        raise ResourceExhaustedError("OOM when allocating tensor with shape[3,3,9,9]")
+
+    monkeypatch.setattr(commands, "evaluate", exhausted)
+    refused(["evaluate", "m.keras", "--data", shapes], capsys, "memory", "--size")

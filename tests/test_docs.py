@@ -45,6 +45,7 @@ PART = re.compile(  # a fenced block, or a heading
 )
 SMALLER = {"SIZE": 16, "EPOCHS": 1, "FILTERS": 2, "BATCH_SIZE": 4, "WEIGHTS": "'encoder.keras'"}
 TRAIN = ["--size", "16", "--epochs", "1", "--filters", "2", "--batch-size", "4"]
+QUICKLY = "--xla_backend_optimization_level=0"  # JAX compiles quickly what runs for two steps
 ELSEWHERE = {"nvidia-smi"}  # not ours
 
 
@@ -225,6 +226,7 @@ def shorten(arguments):
 def run(arguments, settings):
     """Runs Python in a process of its own, for other backends, devices and policies."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **settings, "PYTHONUTF8": "1"}
+    environment["XLA_FLAGS"] = f"{environment.get('XLA_FLAGS', '')} {QUICKLY}".strip()
     done = subprocess.run(
         [sys.executable, *arguments], env=environment, capture_output=True, encoding="utf-8"
     )

@@ -290,6 +290,27 @@ def test_a_very_long_image_is_labelled_where_its_colours_are(model):
     assert (labels[:, :190] == 1).all() and (labels[:, 210:] == 2).all()
 
 
+def test_what_is_no_list_of_images_is_refused(model):
+    image = np.zeros((4, 6, 3), np.uint8)
+    for images in (image, [image[..., 0]], [image[:0]]):
+        with pytest.raises(ValueError, match=r"^images: .*expected a list of \(H, W, 3\)"):
+            predict_labels(model, images)
+    with pytest.raises(ValueError, match=r"^model: .*to_dense"):
+        predict_labels(build_patch_classifier(2, window=3, filters=2), [image])
+
+
+def test_label_maps_of_another_shape_or_of_floats_are_refused():
+    labels = np.zeros((4, 6), np.uint8)
+    for other in (labels.T, labels[None], labels.astype(float)):
+        with pytest.raises(ValueError, match=r"\(4, 6\).*expected integers of one shape"):
+            confusion_matrix(labels, other, 2)
+
+
+def test_cut_out_refuses_another_size():
+    with pytest.raises(ValueError, match=r"^image: \(4, 6, 3\), expected \(6, 4, 3\)"):
+        cut_out(np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4), np.uint8))
+
+
 @pytest.mark.parametrize(
     ("classes", "size", "expected"), [(None, None, 30), (CLASSES, None, 20), (CLASSES, 48, 48)]
 )
@@ -302,7 +323,9 @@ def test_the_model_sees_images_at_the_size_that_it_was_trained_at(classes, size,
         return np.full((*batch.shape[:3], 2), 0.5, np.float32)
 
     layer = ClassProbabilities(classes=classes, image_size=20 if classes else None)
-    model = SimpleNamespace(layers=[layer], predict_on_batch=predict)
+    model = SimpleNamespace(
+        layers=[layer], predict_on_batch=predict, output_shape=(None, None, None, 2)
+    )
     predict_labels(model, [np.zeros((10, 30, 3), np.uint8)] * 2, size)
     assert shapes == [(2, expected, expected, 3)]
 

@@ -342,3 +342,14 @@ def test_a_transparent_image_that_is_cut_off_is_refused_by_its_name(tmp_path):
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(ValueError, match=r"photo\.tiff: is not a complete image"):
         read_image(path)
+
+
+def test_a_mask_of_other_numbers_or_another_form_is_not_written(tmp_path):
+    path = tmp_path / "mask.png"
+    good = np.zeros((4, 6), int)
+    for mask in (good - 1, good + 256, good + 0.7, good[None]):
+        with pytest.raises(ValueError, match=path.name):
+            write_mask(path, mask, palette())
+    assert not path.exists()
+    write_mask(path, good + 255, palette())
+    assert (read_mask(path) == 255).all()

@@ -6,18 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from voc_seg import pipeline
+from voc_seg import augmentation, pipeline
+from voc_seg.augmentation import GREY, augment, change_colours, letterbox, letterbox_mask
 from voc_seg.images import resize_to_fit
-from voc_seg.pipeline import (
-    GREY,
-    SegmentationDataset,
-    WindowDataset,
-    augment,
-    change_colours,
-    letterbox,
-    letterbox_mask,
-    read_pairs,
-)
+from voc_seg.pipeline import SegmentationDataset, WindowDataset, read_pairs
 from voc_seg.voc import VOID, VOCFolder, open_folder
 
 SHAPES = [(30, 20), (20, 30), (24, 24), (1, 50), (50, 1), (1, 1), (37, 5), (7, 100)]
@@ -30,7 +22,8 @@ def folder(shapes):
 
 @pytest.fixture
 def no_colour_change(monkeypatch):
-    monkeypatch.setattr(pipeline, "change_colours", lambda image, rng: image.astype("float32"))
+    for module in (augmentation, pipeline):
+        monkeypatch.setattr(module, "change_colours", lambda image, rng: image.astype("float32"))
 
 
 def generators(number):
@@ -528,3 +521,20 @@ def test_a_batch_beyond_the_last_is_refused(folder):
 def test_an_even_window_is_refused(folder):
     with pytest.raises(ValueError, match="window: found 8, expected an odd number"):
         WindowDataset(folder, folder.ids("train"), 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"ids": []}, "ids"),
+        ({"ids": "train"}, "ids"),
+        ({"size": 0}, "size"),
+        ({"size": (64, 32)}, "size"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SegmentationDataset, WindowDataset])
+def test_a_data_set_without_ids_or_with_a_wrong_number_is_refused(folder, kind, arguments, name):
+    more = {"window": 5} if kind is WindowDataset else {}
+    with pytest.raises(ValueError, match=f"^{name}: found "):
+        kind(folder, **{"ids": folder.ids("train"), "size": 16, **more, **arguments})

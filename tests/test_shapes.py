@@ -188,7 +188,19 @@ def test_an_interrupted_call_leaves_no_data_set_and_the_next_one_succeeds(tmp_pa
     monkeypatch.setattr(drawing, "draw_scene", draw)
     with pytest.raises(KeyboardInterrupt):
         write_shapes(tmp_path / "data", train=4, val=1, size=16)
-    assert not (tmp_path / "data").exists()
+    assert not any((tmp_path / "data").iterdir())
     write_shapes(tmp_path / "data", train=4, val=1, size=16)
     assert len(open_folder(tmp_path / "data").ids("trainval")) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_nothing_beside_the_folder_is_touched(tmp_path):
+    for name in ("writing-data", "unfinished-data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "essay.txt").write_text("years of work")
+    (tmp_path / "data").mkdir()  # a mount point, say, which cannot be replaced
+    write_shapes(tmp_path / "data", train=1, val=1, size=16)
+    assert len(list(tmp_path.glob("*-data/essay.txt"))) == 2
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {
+        "JPEGImages", "SegmentationClass", "ImageSets", "labels.txt",
+    }  # fmt: skip

@@ -389,3 +389,20 @@ def test_zero_epochs_are_refused_before_anything_is_written(shapes, tmp_path, na
     with pytest.raises(ValueError, match=f"^{name}: found 0"):
         run(shapes, "patch_classifier", tmp_path / "run", **{name: 0})
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["unet", "patch_classifier"])
+def test_data_of_the_other_kind_are_refused(shapes, tmp_path, kind):
+    model, _, validation = ingredients(shapes, kind)
+    _, other, _ = ingredients(shapes, "patch_classifier" if kind == "unet" else "unet")
+    with pytest.raises(ValueError, match=f"^training: expected a .*{model.name}"):
+        train(model, other, validation, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["last.keras", "settings.json"])
+def test_resuming_from_a_file_that_is_cut_off_names_it(unet_run, shapes, tmp_path, name):
+    out = shutil.copytree(unet_run.out, tmp_path / "run")
+    (out / name).write_bytes((out / name).read_bytes()[:40])
+    with pytest.raises(ValueError, match=f"{name}: is "):
+        run(shapes, "unet", out, resume=True)

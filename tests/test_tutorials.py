@@ -71,7 +71,7 @@ def test_every_exercise_belongs_to_one_chapter_and_has_its_three_files():
         (lambda: "dark red", "expected numbers"),
         (
             lambda: [(0, 0, 0)] * 256,
-            f"{COLOURED} of 768 numbers differ; the first is [(1, 0)]: found 0, expected 128",
+            f"{COLOURED} of 768 numbers differ; the first is [1, 0]: found 0, expected 128",
         ),
         (lambda: [0] + {}, "TypeError"),
         (lambda x: x, "TypeError"),

@@ -408,3 +408,22 @@ def test_a_mask_with_an_unknown_value_is_refused(write_voc, labels, value, class
         open_folder(path, classes=classes).pair("a")
     assert str(path / "SegmentationClass" / "a.png") in sentence(error)
     assert f"the value {value}" in sentence(error)
+
+
+def test_ids_with_an_ending_labels_below_the_background_and_odd_years_are_refused(
+    write_voc, tmp_path
+):
+    path = write_voc({"a": pair()}, path=tmp_path / "mine")
+    lists = path / "ImageSets" / "Segmentation" / "train.txt"
+    lists.write_text("a.JPG\n")
+    with pytest.raises(ValueError, match=r"train\.txt.*'a\.JPG'.*without ending"):
+        open_folder(path).ids("train")
+    with pytest.raises(ValueError, match=r"^year: found 'cat'"):
+        open_folder(path, "cat")
+    (path / "labels.txt").write_text("disc\nbackground\n")
+    with pytest.raises(ValueError, match=r"labels\.txt.*background.*line 1"):
+        open_folder(path)
+    (path / "labels.txt").unlink()
+    (path / "labels.txt").mkdir()  # nobody meant VOC's names then
+    with pytest.raises(ValueError, match=r"labels\.txt.*not a text file"):
+        open_folder(path)

@@ -18,8 +18,8 @@
 # **Time:** about half an hour of reading; the code runs in less than a minute on two cores.
 # **Stands on:** nothing. Nothing is trained in this chapter.
 #
-# Run the code from the project's folder: as a script, cell by cell in an editor that knows the
-# `# %%` format, or as the notebook of this page.
+# How to run the code, as a script, cell by cell or as a notebook, stands on
+# [the page before](index.md).
 
 # %%
 from pathlib import Path
@@ -46,8 +46,10 @@ from voc_seg.images import resize_to_fit
 from voc_seg.plots import BLUE, VERMILLION, colorize, plot_confusion
 
 # %% [markdown]
-# The chapters work on *shapes*, a small data set that is drawn on your disk in a few seconds. The
-# line with `ROOT` is a switch: name a VOC folder there, and the same cells run on photographs.
+# The chapters work on *shapes*, a small data set that is drawn on your disk in a few seconds: discs,
+# squares, stars and rings, light and plain. What is dark and striped belongs to the background, the
+# blobs and strokes in it, too: they are there to mislead. The line with `ROOT` is a switch: name a
+# VOC folder there, and the same cells run on photographs.
 
 # %%
 SHAPES = Path("runs/tutorials/shapes")
@@ -356,8 +358,9 @@ plt.show()
 # %% tags=["see"]
 iou = iou_from_confusion(confusions["shifted"])
 print(
-    f'Accuracy gives "all background" and "wrong name" the same {accuracy:.1%}; mean IoU tells '
-    f"them apart, and gives neither much. The shifted answer has an accuracy of "
+    f'Accuracy gives "all background" and "wrong name" the same {accuracy:.1%}; mean IoU gives '
+    f"neither much: {scores(confusions['all background'])[1]:.2f} and "
+    f"{scores(confusions['wrong name'])[1]:.2f}. The shifted answer has an accuracy of "
     f"{scores(confusions['shifted'])[0]:.1%} and a mean IoU of {np.nanmean(iou):.2f}. The shift "
     f"costs {names[np.nanargmin(iou)]} most (IoU {np.nanmin(iou):.2f}) and the background least "
     f"({iou[0]:.2f}): accuracy hardly notices thin and small things, because they have few pixels."
@@ -383,7 +386,7 @@ if ROOT == SHAPES:
 # a red and a yellow pixel there is orange. Between class 0 and class 4 there is *not* class 2.
 #
 # We take the mask with most pixels of the last class, and treat it as careless code does: void
-# becomes background, "to keep it simple", and the resizing is left at its default.
+# becomes background, "to keep it simple", and the resizing, to 64 pixels, is left at its default.
 
 # %%
 areas = [(folder.pair(id)[1] == len(names) - 1).sum() for id in train_ids[:200]]
@@ -482,10 +485,10 @@ print("indices in the file:   ", np.unique(mask))
 print("read as a grey image:  ", np.unique(grey))
 
 # %% [markdown]
-# These numbers are worth remembering: **38, 75, 113, 147, 220** in a mask are the grey values of
+# These numbers are worth remembering: **14, 38, 75, 113, 147, 220** in a mask are the grey values of
 # VOC's colours, and 220 is void. They mean that some code has read a mask as an image. A network
-# for 21 classes then meets "class 147", and the loss is an error message, NaN, or silently wrong,
-# depending on the framework.
+# for 21 classes then meets "class 147", and the loss, the number that training makes small, is an
+# error message, NaN ("not a number"), or silently wrong, depending on the framework.
 #
 # The way back is closed. We let OpenCV read a mask of the 256 indices in one row: among VOC's 21
 # classes, some share a grey value.
@@ -500,7 +503,7 @@ for index in (*range(len(VOC_CLASSES)), VOID):
     print(f"{index:5}  {greys[index]:4}  {name}" + "".join(f", the same as {c}" for c in twins))
 
 # %% tags=["check"]
-assert {38, 75, 113, 147, 220} <= set(greys[[*range(21), VOID]].tolist())
+assert {14, 38, 75, 113, 147, 220} <= set(greys[[*range(21), VOID]].tolist())
 assert len(set(greys[:21].tolist())) < 21
 
 # %% [markdown]
@@ -546,7 +549,7 @@ plt.show()
 print(
     f"Untouched, every colour is found. After resizing {unknown['resized']:.0%} of the pixels have "
     f"a colour that means nothing, after JPEG at quality 95 {unknown['saved as JPEG']:.0%}. The "
-    "eye sees little of it."
+    "eye sees a change of tint at most."
 )
 
 # %% tags=["check"]
@@ -606,9 +609,9 @@ assert set(np.unique(masks)) <= {*range(len(names)), VOID}
 # - M. Everingham, L. Van Gool, C. Williams, J. Winn, A. Zisserman: The PASCAL Visual Object Classes
 #   (VOC) Challenge, International Journal of Computer Vision 88, 2010.
 # - M. Everingham, S. M. A. Eslami, L. Van Gool, C. Williams, J. Winn, A. Zisserman: The PASCAL
-#   Visual Object Classes Challenge: A Retrospective, International Journal of Computer Vision 111,
-#   2015. On the choice of IoU as the score of the segmentation task, and on what ten years of
-#   competition have shown.
+#   Visual Object Classes Challenge: A Retrospective, International Journal of Computer Vision,
+#   volume 111 (2015): on the choice of IoU as the score of the segmentation task, and on what ten
+#   years of competition have shown.
 # - G. Csurka, D. Larlus, F. Perronnin: What is a good evaluation measure for semantic
 #   segmentation?, British Machine Vision Conference 2013.
 #
@@ -627,7 +630,6 @@ assert set(np.unique(masks)) <= {*range(len(names)), VOID}
 #
 # ### 3. Resize a mask
 #
-# Resize a mask by the nearest neighbour, with nothing but NumPy's indexing, and so that it stays
-# where its image is.
+# Resize a mask by the nearest neighbour, with NumPy alone, and so that it stays where its image is.
 # Complete `tutorials/exercises/nearest_resize.py`, then run
 # `python tutorials/check.py nearest_resize`.

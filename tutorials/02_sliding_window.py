@@ -73,7 +73,7 @@ WINDOW = 9
 
 judged = SegmentationDataset(folder, folder.ids("val")[:JUDGED], SIZE, batch_size=JUDGED)
 images, masks = judged[0]
-images.shape, masks.shape
+print("images:", images.shape, "masks:", masks.shape)
 
 # %% [markdown]
 # At the border the window hangs over the edge. It has to be filled with something, and what it is
@@ -127,8 +127,8 @@ for k, (letter, (row, column)) in enumerate(pixels.items()):
         large.add_patch(
             Rectangle(corner, WINDOW, WINDOW, fill=False, edgecolor=color, lw=width, ls=style)
         )
-    large.text(
-        column + radius, row + radius, letter, color="white", ha="center", va="center",
+    large.text(  # at the window's lower right corner
+        column + 2 * radius, row + 2 * radius, letter, color="white", ha="center", va="center",
         bbox={"fc": "black", "lw": 0, "pad": 2},
     )  # fmt: skip
     small = figure.add_subplot(grid[k, 1])
@@ -305,7 +305,7 @@ for letter, probabilities in zip(pixels, model.predict(batch, verbose=0), strict
 
 # %%
 probabilities = sliding_window(model, images[2], progress=False)
-probabilities.shape
+print(probabilities.shape)
 
 # %% tags=["check"]
 assert probabilities.shape == (SIZE, SIZE, len(names))
@@ -322,7 +322,7 @@ for ax, c in zip(axes[1:], sorted(maps), strict=True):
     picture = ax.imshow(probabilities[..., c], cmap="gray", vmin=0, vmax=1)
     ax.set_title(names[c], fontsize=10)
 for ax in axes:
-    ax.set_axis_off()
+    ax.set(xticks=[], yticks=[])
 figure.colorbar(picture, ax=axes, shrink=0.7, label="probability")
 plt.show()
 
@@ -414,7 +414,7 @@ figure, (left, right) = plt.subplots(
 )
 enough = [d for d in range(1, depth.max() + 1) if (depth == d).sum() >= 50]
 found = [(predictions[depth == d] > 0).mean() for d in enough]
-left.plot(enough, found, "o-", color="black", label="object, whichever")
+left.plot(enough, found, "o-", color="black", ms=9, mfc="white", label="object, whichever")
 frequent = 1 + np.argsort(-confusion[1:].sum(axis=1))[:4]
 styles = zip(frequent, "s^Dv", (BLUE, VERMILLION, "#009E73", "#CC79A7"), strict=False)
 for c, marker, color in styles:
@@ -581,11 +581,11 @@ if ROOT == SHAPES:
 # So how much work is there, if each number is computed once and kept? For each layer, count the
 # different places that all windows together ask for:
 #
-# - A window asks for places that are as far apart as the strides so far say: $d = 1$ pixel in
-#   `conv1`, $d = 2$ in `conv2`. Its map of $m$ places in each direction spans $(m - 1) d$ pixels
-#   and one place.
+# - A window asks for places that are as far apart as the strides so far say, that of the layer
+#   itself included: $j = 1$ pixel in the map of `conv1`, $j = 2$ in that of `conv2`. A map of $m$
+#   places in each direction spans $(m - 1) j$ pixels and one place.
 # - The windows begin at $N$ rows, one after the other, and fill the gaps that the stride leaves.
-#   Together they ask for $N + (m - 1) d$ rows, and for as many columns.
+#   Together they ask for $N + (m - 1) j$ rows, and for as many columns.
 #
 # For `conv1` these are $40 + 6$, for `conv2` $40 + 2 \cdot 2$, for the dense layers, with one place
 # a window, $40$.
@@ -652,6 +652,7 @@ left.set_xlabel("million multiplications")
 left.legend(frameon=False)
 right.loglog(SIDES, table[:, 0] / 1e9, "s--", color=VERMILLION, label="window by window")
 right.loglog(SIDES, table[:, 1] / 1e9, "o-", color=BLUE, label="each place once")
+right.set_ylim(bottom=1)
 right.set_xticks(SIDES, SIDES)
 right.minorticks_off()
 right.set_title("one photograph of 500 x 375", fontsize=10)

@@ -143,9 +143,9 @@ print(
 
 # %% [markdown]
 # The picture follows outputs back to the signal; each value stands below the middle of what it
-# reads. Both window 0 and window 1 read every second place of the first layer, the one those that
-# the other leaves out: they do not meet there at all. Window 0 and window 2 share two of their
-# three places, and in the dense pass these are computed once.
+# reads. Window 0 and window 1 both read every second place of the first layer, but not the same
+# ones: they share nothing there. Window 0 and window 2 share two of their three places, and in the
+# dense pass these are computed once.
 
 # %% alt="Two panels, each with three rows of dots joined by lines: the signal on top, the first layer, the output below. Left: from the output of window 0 (solid lines, circles) and that of window 1 (dashed lines, squares) lines lead to three places each of the first layer, two apart; the places of the two windows alternate. Right: windows 0 and 2 (dotted lines, triangles), which have two places of the first layer and five numbers of the signal in common."
 styles = [(BLUE, "-", "o"), (VERMILLION, "--", "s"), ("#009E73", ":", "^")]
@@ -167,6 +167,7 @@ for ax, pair in zip(axes, [(0, 1), (0, 2)], strict=True):
     ax.set_yticks([0, 1, 2], ["output", "first layer\n(stride 1)", "signal"])
     ax.legend(loc="right", bbox_to_anchor=(1, 0.31))
     ax.spines[:].set_visible(False)
+    ax.tick_params(left=False)
 plt.show()
 
 # %% [markdown]
@@ -352,7 +353,7 @@ if ROOT == SHAPES:
 # %% tags=["see"]
 print(
     f"The largest difference over {difference.size:,} pixels and {by_pass.shape[-1]} classes is "
-    f"{difference.max():.1e}: rounding at most, at the border as in the middle. With a black frame "
+    f"{difference.max():.2g}: rounding at most, at the border as in the middle. With a black frame "
     f"it would be {difference_framed.max():.2f}, at pixels that are less than {radius} away from "
     "the border, and nothing in the middle."
 )
@@ -379,11 +380,11 @@ for layer, name in reversed(list(zip(kernels, maps, strict=False))):
     places = places_read(places, layer.kernel_size[0], layer.dilation_rate[0])
     read[name] = places
 
-# %% alt="Four panels of dots on a grid of 17 by 17 places, around one output pixel marked by a cross. In the map of the last convolution 3 by 3 dots that stand four places apart; one layer below 7 by 7 dots, two places apart; below that 15 by 15 dots without gaps; and in the image all 17 by 17 pixels."
+# %% alt="Four panels of dots on a grid of 17 by 17 places, around one output pixel marked by a cross. In the map of the last convolution 3 by 3 dots that stand four places apart; one layer below 7 by 7 dots, two places apart; below that 15 by 15 dots side by side; and in the image all 17 by 17 pixels."
 fig, axes = plt.subplots(1, len(read), figsize=(12, 3.4), layout="constrained")
 for ax, (name, places) in zip(axes, read.items(), strict=True):
     x, y = np.meshgrid(places, places)
-    ax.plot(x.ravel(), y.ravel(), "s", color=BLUE, ms=6 if len(places) < 10 else 3.5)
+    ax.plot(x.ravel(), y.ravel(), "s", color=BLUE, ms=7.5)
     ax.plot(0, 0, "x", color=VERMILLION, ms=10, mew=2.5)
     ax.set_title(f"{name}: {len(places)} × {len(places)} places", fontsize=10)
     half = WINDOW // 2 + 1
@@ -413,9 +414,9 @@ assert {name: len(places) for name, places in read.items()} == {**sizes, "image"
 # $$r_l = r_{l-1} + (k_l - 1) \, d_l \, j_{l-1}, \qquad j_l = j_{l-1} \, s_l.$$
 #
 # The second of these says again what the rule of the strides said: a stride moves everything
-# **after** it apart. A stride and a dilation enter the first formula in the same way, as a factor
-# before $k_l - 1$. In the dense network all strides and so all jumps are 1, and what remains is a
-# sum:
+# **after** it apart. So two factors stand beside $k_l - 1$: the dilation of the layer itself, and
+# $j_{l-1}$, the strides of the layers before it. In the dense network all strides and so all jumps
+# are 1, and what remains is a sum:
 
 # %%
 field = 1
@@ -476,8 +477,8 @@ assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == field
 
 # %% tags=["see"]
 print(
-    f"Outside of the square of {field} × {field} pixels no change of a pixel moves a logit by "
-    f"more than {influence[outside].max():.1e}; inside, the largest change is "
+    f"The largest change of a logit by a pixel outside of the square of {field} × {field} is "
+    f"{influence[outside].max():.2g}; inside, the largest change is "
     f"{influence.max():.1f}, and the pixels with an influence reach to all four sides of the "
     "square."
 )
@@ -628,7 +629,7 @@ print(
 # %% tags=["claim"]
 if ROOT == SHAPES:
     assert found > named + 0.1
-    assert judged_in < min(60, result["images"] * batches)
+    assert judged_in < result["images"] * batches
 
 # %% [markdown]
 # The dense pass has made the answers cheap. It has not made them better: they are the same
@@ -637,7 +638,7 @@ if ROOT == SHAPES:
 # outline.
 #
 # A larger window would see more, and the dense network has its price for that, too: all its maps
-# keep the full resolution, although neighbouring places far from the image have seen almost the
+# keep the full resolution, although neighbouring places in deep layers have seen almost the
 # same. [Chapter 4](04_encoder_decoder.md) gives the resolution up on purpose, in order to see the
 # whole image, and then has to get it back.
 #

@@ -111,22 +111,25 @@ for (way, stacks), (style, color) in zip(WAYS.items(), styles, strict=True):
 plt.xlabel("receptive field (pixels)")
 plt.ylabel("multiplications for each pixel (in F²)")
 plt.xticks([5, 9, 17, 33, 63], [5, 9, 17, 33, 63])
+plt.yticks([18, 45, 100, 300, 1000, 4000], [18, 45, 100, 300, 1000, 4000])
 plt.minorticks_off()
 plt.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
 # For a receptive field of side $R$ a single kernel pays $R^2$, and so does, window for window, the
-# sliding window. A stack of small kernels pays in proportion to $R$. With dilation each layer, with
-# pooling each scale doubles what is seen. Pooling is the cheapest of all: each scale costs a quarter
-# of the one above, and $1 + \frac14 + \frac1{16} + \dots$ never exceeds $\frac43$. However deep,
-# the network pays at most 24 $F^2$.
+# sliding window. A stack of small kernels pays in proportion to $R$. Dilation doubles what is seen
+# with each layer, pooling with each scale. Pooling is the cheapest of all: the two layers of the
+# first scale pay $2 \cdot 9 F^2$, each further scale a quarter of the one above, and
+# $1 + \frac14 + \frac1{16} + \dots$ never exceeds $\frac43$. However deep, the network pays at most
+# $\frac43 \cdot 18 F^2 = 24 F^2$.
 #
 # Dilation, which keeps the resolution, is the honest rival; networks for segmentation have been
 # built on it (Yu and Koltun 2016). It pays for every layer at full resolution, in multiplications
 # and in memory. Pooling spends less, and what it saves can be spent on channels: our encoder
 # doubles them whenever it halves the resolution, since what is in a region takes more numbers to
-# describe than what is at a pixel.
+# describe than what is at a pixel. ($F^2$ then grows fourfold from scale to scale, so that each costs
+# as much as the first; the decoder, on its way up, costs about as much again.)
 #
 # Here is what this means for an image. At each scale, the small square is one place of the map, the
 # large one all that this place can have seen.
@@ -173,7 +176,7 @@ assert len(seen) == seen[-1] - seen[0] + 1 == measure(WAYS["3 x 3 and pooling"][
 #
 # The price is paid in *where*. Suppose that the coarse map held nothing but a label for each of its
 # places, the one most frequent there, and that each place were then painted with its label. How good
-# would the best of all such answers be?
+# would such an answer be?
 
 
 # %%
@@ -192,7 +195,7 @@ def coarse(mask, places):
 
 
 STEPS = 1, 2, 4, 8
-painted = {}  # step -> mean IoU of the best map with that step
+painted = {}  # step -> mean IoU of the map with that step
 for step in STEPS:
     confusion = 0
     for id in val_ids:
@@ -212,7 +215,7 @@ plt.show()
 
 # %% tags=["see"]
 print(
-    f"With cells of 8 × 8, the step of three poolings, even the best labels reach a mean IoU of "
+    f"With cells of 8 × 8, the step of three poolings, one true label in each cell has a mean IoU of "
     f"only {painted[8]:.2f}, with cells of 4 × 4 {painted[4]:.2f}. With cells of 2 × 2 it is still "
     f"{painted[2]:.2f}: void, which is not judged, hides what happens in a cell that a contour crosses."
 )
@@ -461,8 +464,8 @@ assert set(np.unique(stamp(np.ones((4, 4)), np.ones((2, 2)), 2))) == {1}
 # every place inside gets $(k/s)^2$ stamps.
 #
 # Equal counts make the pattern avoidable, not impossible. With kernel 2 the four pixels below one
-# input get one stamp each, but from four different weights. To see both effects, let a smooth
-# input go through kernels of random numbers, as they are before training:
+# input get one stamp each, but from four different weights. So before training, with kernels of
+# random numbers, all of them leave a pattern on a smooth input:
 
 # %% alt="Four grey images. A smooth bright spot on the left; then what three random kernels with stride 2 make of it. All three outputs carry a pattern of alternating light and dark pixels over the spot."
 ramp = np.exp(-(np.linspace(-2, 2, 10) ** 2))
@@ -486,8 +489,8 @@ plt.show()
 # - kernel 4: $w_0 + w_2 = w_1 + w_3$;
 # - kernel 3: $w_0 + w_2 = w_1$, which is what linear interpolation has: $\frac12, 1, \frac12$.
 #
-# Each can be learned. But weights start at random and of one size. Then both sides are of the same
-# typical size with kernels 2 and 4, and not with kernel 3. Over many random kernels in the plane, the
+# Each can be learned. But weights start at random, all with the same spread. Then both sides are of
+# the same typical size with kernels 2 and 4, and not with kernel 3. Over many random kernels in the plane, the
 # typical size of an output is the square root of its count:
 
 # %%
@@ -520,8 +523,8 @@ assert np.allclose(stamp(np.ones((4, 4)), linear, 2)[inside], 1)
 # down, two convolutions and a pooling at each scale; at the bottom two convolutions more, on the
 # coarsest map (the *bottleneck*); going up, a transposed convolution and two convolutions at each
 # scale; last a 1 × 1 convolution to the classes. Each convolution is followed by a batch
-# normalisation, which keeps the numbers in a steady range, and a ReLU. Noh, Hong and Han (2015) and, with SegNet, Badrinarayanan, Kendall and Cipolla (2017) brought this symmetric form.
-# Their decoders also remember the places of the maxima from the poolings; ours remembers nothing.
+# normalisation, which keeps the numbers in a steady range, and a ReLU. Noh, Hong and Han (2015) and,
+# with SegNet, Badrinarayanan, Kendall and Cipolla (2017) brought this symmetric form. Their decoders also remember the places of the maxima from the poolings; ours remembers nothing.
 
 # %% alt="A row of bars, one for each map of the network. Their heights, the sides of the maps, fall in three steps to an eighth and rise again; their widths, the channels, grow from 16 to 128 and shrink again to the number of classes."
 keras.utils.set_random_seed(0)
@@ -580,8 +583,8 @@ plot_predictions(images, masks, predict_labels(model, images), folder.classes)
 
 # %% tags=["see"]
 print(
-    f"The encoder-decoder reaches a mean IoU of {result['mean_iou']:.2f}. The best answer that has "
-    f"one label in each cell of 8 × 8 has {painted[8]:.2f}: whatever the network lacks, its coarse "
+    f"The encoder-decoder reaches a mean IoU of {result['mean_iou']:.2f}. The answer that has one "
+    f"true label in each cell of 8 × 8 has {painted[8]:.2f}: whatever the network lacks, its coarse "
     f"map holds more than labels."
 )
 
@@ -596,9 +599,10 @@ if ROOT == SHAPES:
 # much of the error is it? We sort the pixels by their distance from the nearest contour.
 #
 # A pixel is within $d$ pixels of a contour if the square of side $2d + 1$ around it holds more than one
-# value of the mask. The largest value in the square is what a dilation gives, the smallest what an
-# erosion gives: where these differ, there is a contour. Void counts as a value here, as it lies
-# between objects and background; it is not judged.
+# value of the mask, that is if the largest and the smallest value in it differ. OpenCV's `dilate` and
+# `erode` find these two. (In the language of morphology that is a dilation, too; it has nothing to do
+# with that of chapter 3.) Void counts as a value here, as it lies between objects and background; it
+# is not judged.
 
 
 # %%
@@ -640,7 +644,7 @@ def sort_by_distance(id, labels):
         rest &= ~np.asarray(near)
 
 
-evaluate(model, folder, val_ids, on_prediction=sort_by_distance)
+_ = evaluate(model, folder, val_ids, on_prediction=sort_by_distance)
 
 # %% [markdown]
 # From these follow the numbers for the band of 2 pixels around the contours, and for the rest:
@@ -664,6 +668,7 @@ share_of_errors = wrong(band) / wrong(band + inside)
 # %% alt="Share of wrong pixels against the distance from the nearest contour, 1 to 6 pixels and beyond, as bars: highest at distance 1, falling with the distance."
 bars = plt.bar(list(counts), [100 * (1 - accuracy(c)) for c in counts.values()], color=BLUE)
 plt.bar_label(bars, fmt="%.1f")
+plt.margins(y=0.1)
 plt.xticks(list(counts), [*range(1, FAR), "beyond"])
 plt.xlabel("distance from the nearest contour (pixels)")
 plt.ylabel("wrong pixels (%)")
@@ -690,7 +695,8 @@ if ROOT == SHAPES:
 #
 # The narrower an object, the more of it is contour: rings and stars are thin. And a square differs
 # from a disc by its corners alone, which are as small as the points of a star. A disc, wide and without
-# corners, should be the easiest.
+# corners, should be the easiest. (The share in the band does not decide it alone: nearly all of a
+# ring is contour, but every part of it shows that it is a ring.)
 
 # %%
 iou = dict(zip(result["classes"], result["iou"], strict=True))
@@ -715,12 +721,26 @@ if ROOT == SHAPES:
 #
 # Compare, in thought, with the window classifier of chapters 2 and 3 (chapter 8 has the numbers). It looks
 # at every pixel at full resolution. It can see exactly where an outline runs, but inside a large
-# object its window shows a plain surface, and it has to guess. The encoder-decoder sees the object
-# from outline to outline and knows what it is; but all that it draws has gone through the bottleneck,
-# where a place stands for 8 × 8 pixels. Each pooling keeps how strong a feature was in a cell, and
-# forgets in which corner, unless the network has learned a feature of its own for each corner. The
-# one knows *where*, the other knows *what*.
+# object its window shows a plain surface, and it has to guess. The encoder-decoder can see the
+# object from outline to outline, and so can name its inside; but all that it draws has gone through the
+# bottleneck, where a place stands for 8 × 8 pixels. Each pooling keeps how strong a feature was in a
+# cell, and forgets in which corner, unless the network has learned a feature of its own for each
+# corner. The one sees better *where*, the other *what*.
 #
+# Better, not well. What are its errors, places or names?
+
+# %%
+confusion = np.array(result["confusion"])
+other_name = wrong(confusion[1:, 1:])  # on an object, and given the name of another
+print(f"{other_name} of {wrong(confusion)} wrong pixels lie on an object and bear another's name")
+
+# %% tags=["see"]
+print(
+    f"{other_name / wrong(confusion):.0%} of the wrong pixels lie on an object that was found and "
+    "given the name of another class. The others are a matter of where the object ends."
+)
+
+# %% [markdown]
 # The remedy can be seen in the drawing of the network above. On the way down, the encoder had a map
 # of the very size that the decoder needs on its way up, from before the poolings. It was used once,
 # and thrown away. [Chapter 5](05_unet.md) keeps it.
@@ -736,8 +756,8 @@ if ROOT == SHAPES:
 #    exactly.
 # 4. If the stride does not divide the kernel, places get unequal numbers of stamps, and checkerboards
 #    are built in.
-# 5. The encoder-decoder knows what an object is, and errs along its contours; thin parts and corners
-#    suffer.
+# 5. The encoder-decoder can see a whole object, and errs along its contours, in place and in name;
+#    thin parts and corners suffer.
 #
 # ## Further reading
 #
@@ -778,8 +798,7 @@ if ROOT == SHAPES:
 #
 # ### 3. The size that comes out
 #
-# Follow the side of a map through a stack of layers, down and up, and find out which images do not come
-# back at their size.
+# Follow the side of a map through a stack of layers, down and up.
 # Complete `tutorials/exercises/output_size.py`, then run `python tutorials/check.py output_size`.
 #
 # ### 4. How many stamps

@@ -21,11 +21,17 @@ def main(arguments=None):
         print("voc-seg: interrupted", file=sys.stderr)
         sys.exit(130)
     except MemoryError:
-        fail("not enough memory; try a smaller --size or --batch-size")
+        fail("not enough memory; try a smaller --size, --batch-size or --filters")
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.strerror else error)
+        fail(": ".join(str(e) for e in (error.filename, error.strerror) if e) or error)
     except (ValueError, ImportError) as error:  # ImportError: KERAS_BACKEND is not installed
         fail(error)
+    except Exception as error:
+        # Each backend has an error of its own for a network or a batch that is too large.
+        name = f"{type(error).__name__} {error}".upper().replace("_", "")
+        if "RESOURCEEXHAUSTED" not in name and "OUTOFMEMORY" not in name:
+            raise
+        fail("not enough memory; try a smaller --size, --batch-size or --filters")
 
 
 def fail(error):
@@ -50,30 +56,43 @@ def parser():
         return sub
 
     sub = command("demo", commands.demo, "train and compare all models on the embedded data set")
-    sub.add_argument("--out", type=Path, default=Path("runs/demo"), help="default: %(default)s")
+    sub.add_argument("--out", type=path, default=Path("runs/demo"), help="default: %(default)s")
     sub.add_argument("--seed", type=whole(0), default=0, help="default: %(default)s")
 
     sub = command("shapes", commands.shapes, "write the embedded data set, in VOC's layout")
     add_data(sub, help="the folder to write to")
-    sub.add_argument("--train", type=whole(1), default=400, metavar="N", help="training images")
-    sub.add_argument("--val", type=whole(1), default=100, metavar="N", help="validation images")
+    sub.add_argument(
+        "--train", type=whole(1), default=400, metavar="N", help="training images; default: 400"
+    )
+    sub.add_argument(
+        "--val", type=whole(1), default=100, metavar="N", help="validation images; default: 100"
+    )
     sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: %(default)s")
 
     sub = command("download", commands.download, "fetch PASCAL VOC, check it and unpack it")
     add_data(sub, help="the folder that will hold VOCdevkit")
     sub.add_argument("--year", type=int, default=2009, help="2007 to 2012; default: %(default)s")
-    sub.add_argument("--archive", type=Path, metavar="FILE", help="the archive, if you have it")
-    sub.add_argument("--mirror", metavar="URL", help="where else to fetch the archive from")
+    sub.add_argument("--archive", type=path, metavar="FILE", help="the archive, if you have it")
+    sub.add_argument(
+        "--mirror", metavar="URL", help="where else to fetch the archive from: the URL of the file "
+        "or of its folder",
+    )  # fmt: skip
 
     sub = command("train", commands.train, "train a model")
     sub.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
     add_data(sub)
     add_year(sub)
     sub.add_argument(
-        "--classes", default="all", help="all (default), object, or a list of names: cat,dog,cow"
+        "--classes",
+        default="all",
+        help="all (default), object, or a list without the background: cat,dog,cow",
     )
     sub.add_argument(
-        "--size", type=whole(1), default=224, metavar="S", help="side of the images in pixels"
+        "--size",
+        type=whole(1),
+        default=224,
+        metavar="S",
+        help="side of the images in pixels; default: 224",
     )
     sub.add_argument(
         "--batch-size", type=whole(1), metavar="B",
@@ -86,51 +105,64 @@ def parser():
         "--validate-every", type=whole(1), default=1, metavar="E", help="epochs; default: 1"
     )
     sub.add_argument(
-        "--weights", default="imagenet", metavar="imagenet|none|PATH",
-        help="of the encoder of vgg-transfer; default: %(default)s",
+        "--weights", metavar="imagenet|none|PATH",
+        help="of the encoder, for vgg-transfer only; default: imagenet",
     )  # fmt: skip
-    sub.add_argument("--window", type=whole(1), default=33, help="of patch-classifier, in pixels")
     sub.add_argument(
-        "--filters", type=whole(1), metavar="F", help="width of the network; default: the model's"
+        "--window", type=whole(1), help="in pixels, for patch-classifier only; default: 33"
+    )
+    sub.add_argument(
+        "--filters",
+        type=whole(1),
+        metavar="F",
+        help="width of the network; default: 64, patch-classifier 32",
     )
     sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: %(default)s")
-    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    sub.add_argument("--resume", action="store_true", help="go on with the run in DIR")
+    sub.add_argument("--out", type=path, required=True, metavar="DIR", help="a new folder")
+    sub.add_argument(
+        "--resume", action="store_true", help="go on with the run in DIR, all else given as before"
+    )
 
     sub = command("evaluate", commands.evaluate, "judge a model: IoU by class at full resolution")
-    sub.add_argument("model", type=Path, metavar="MODEL.keras")
+    sub.add_argument("model", type=path, metavar="MODEL.keras")
     add_data(sub)
     add_year(sub)
     sub.add_argument("--split", default="val", help="default: %(default)s")
-    sub.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
-    sub.add_argument("--masks", type=Path, metavar="DIR", help="write the predictions there")
+    sub.add_argument("--json", type=path, metavar="FILE", help="write the result there")
+    sub.add_argument("--masks", type=path, metavar="DIR", help="write the predictions there")
 
     sub = command("predict", commands.predict, "label the pixels of your own images")
-    sub.add_argument("model", type=Path, metavar="MODEL.keras")
-    sub.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    sub.add_argument("model", type=path, metavar="MODEL.keras")
+    sub.add_argument("images", type=path, nargs="+", metavar="IMAGE")
+    sub.add_argument("--out", type=path, required=True, metavar="DIR")
     sub.add_argument("--overlay", action="store_true", help="classes in colours, with a legend")
     sub.add_argument("--cutout", action="store_true", help="the object on transparent ground")
     return top
 
 
-def add_data(sub, help="the folder that holds VOCdevkit, or the VOC20xx folder itself"):
-    sub.add_argument("--data", type=Path, required=True, metavar="ROOT", help=help)
+def add_data(sub, help="a folder in VOC's layout, or one that holds VOCdevkit"):
+    sub.add_argument("--data", type=path, required=True, metavar="ROOT", help=help)
 
 
 def add_year(sub):
     sub.add_argument("--year", type=int, metavar="Y", help="default: the only one there, or 2009")
 
 
-def whole(low):
+def path(text):
+    if not text:  # not the present folder: a variable of the shell's is not set
+        raise argparse.ArgumentTypeError("found nothing, expected a path")
+    return Path(text)
+
+
+def whole(low, high=2**32 - 1):
     def parse(text):
         try:
             value = int(text)
         except ValueError:
             value = None
-        if value is None or value < low:
+        if value is None or not low <= value <= high:
             raise argparse.ArgumentTypeError(
-                f"found {text!r}, expected a whole number of at least {low}"
+                f"found {text!r}, expected a whole number from {low} to {high}"
             )
         return value
 

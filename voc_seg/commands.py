@@ -9,10 +9,11 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from voc_seg.images import read_image, write_image, write_mask
-from voc_seg.voc import open_folder, palette
+from voc_seg.voc import VOID, open_folder, palette
 
 
 def load_backend():
@@ -56,10 +57,15 @@ def download(options):
 
 
 def train(options):
+    for name, model in (("window", "patch-classifier"), ("weights", "vgg-transfer")):
+        if getattr(options, name) is not None and options.model != model:
+            raise ValueError(f"--{name}: has no effect on {options.model}, only on {model}")
     folder = open_folder(options.data, options.year, options.classes)
     train_ids, val_ids = folder.ids("train"), folder.ids("val")
     if options.out.is_dir() and any(options.out.iterdir()) and not options.resume:
         raise FileExistsError(f"{options.out}: is not empty; give another --out, or --resume")
+    names = ", ".join(folder.classes)
+    print(f"{len(train_ids)} images to train on, {len(val_ids)} to validate; classes: {names}")
 
     load_backend()
     import keras
@@ -69,13 +75,19 @@ def train(options):
 
     keras.utils.set_random_seed(options.seed)
     model = build(options, len(folder.classes))
-    for _ in read_pairs(folder, sorted({*train_ids, *val_ids}), "checking the files"):
-        pass  # a broken file is found now, not after an hour
+    found = set()  # all masks, since a broken file should be found now, not after an hour
+    for _, mask in read_pairs(folder, sorted({*train_ids, *val_ids}), "checking the files"):
+        found.update(np.unique(mask).tolist())
+    if found <= {0, VOID}:
+        raise ValueError(
+            f"{folder.path}: its masks hold no class but the background and void (255); expected "
+            f"{', '.join(f'{value} for {name}' for name, value in folder.classes.items())}"
+        )
     common = {"size": options.size, "seed": options.seed}
     if options.model == "patch-classifier":
         data = WindowDataset(
-            folder, train_ids, options.window, batch_size=options.batch_size or 256, augment=True,
-            **common,
+            folder, train_ids, options.window or 33, batch_size=options.batch_size or 256,
+            augment=True, **common,
         )  # fmt: skip
     else:
         data = SegmentationDataset(
@@ -103,9 +115,9 @@ def build(options, num_classes):
 
     width = {} if options.filters is None else {"filters": options.filters}
     if options.model == "patch-classifier":
-        return voc_seg.build_patch_classifier(num_classes, window=options.window, **width)
+        return voc_seg.build_patch_classifier(num_classes, window=options.window or 33, **width)
     if options.model == "vgg-transfer":
-        weights = None if options.weights == "none" else options.weights
+        weights = None if options.weights == "none" else options.weights or "imagenet"
         return voc_seg.build_vgg_transfer(num_classes, weights=weights, **width)
     if options.model == "unet":
         return voc_seg.build_unet(num_classes, **width)
@@ -121,20 +133,28 @@ def evaluate(options):
     from voc_seg.prediction import get_classes, label_values, load_segmenter
 
     model = load_segmenter(options.model)
-    folder = open_folder(options.data, options.year, chosen(get_classes(model), folder.names))
+    classes = chosen(get_classes(model), folder.names)
+    unknown = [] if isinstance(classes, str) else [c for c in classes if c not in folder.names]
+    if unknown:
+        raise ValueError(
+            f"{options.model}: was trained on {', '.join(get_classes(model))}; the classes of "
+            f"{folder.path} are {', '.join(folder.names)}"
+        )
+    folder = open_folder(options.data, options.year, classes)
 
     def write(id, labels):
         path = options.masks / f"{id}.png"
         write_mask(path, label_values(labels, folder.classes), palette())
 
+    for path in filter(None, (options.masks, options.json)):  # before the work, not after it
+        if path.resolve().is_relative_to(folder.path.resolve()):
+            raise ValueError(f"{path}: lies in the data set; expected another place")
     if options.masks:
-        if options.masks.resolve().is_relative_to(folder.path.resolve()):
-            raise ValueError(f"{options.masks}: lies in the data set; expected another folder")
-        options.masks.mkdir(parents=True, exist_ok=True)
-    if options.json:  # before the work, not after it
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        if options.json.is_dir():
-            raise ValueError(f"{options.json}: is a folder; expected the name of a file")
+        make_folder(options.masks)
+    if options.json:
+        make_folder(options.json.parent)
+        if options.json.is_dir() or options.json.resolve() == options.model.resolve():
+            raise ValueError(f"{options.json}: would be overwritten; expected another file name")
     result = evaluate(model, folder, ids, on_prediction=write if options.masks else None)
     print(format_table(result))
     if options.json:
@@ -166,7 +186,7 @@ def predict(options):
 
     model = load_segmenter(options.model)
     classes = get_classes(model) or {f"class {i}": i for i in range(model.output_shape[-1])}
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     for path in tqdm(options.images, desc="predicting", unit="image"):
         image = read_image(path)
         (labels,) = predict_labels(model, [image])
@@ -188,8 +208,17 @@ def check_files(*paths):
             raise FileNotFoundError(f"{path}: {problem}")
 
 
+def make_folder(path):
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"{path}: is a file, or lies below one; expected a folder") from None
+
+
 def check_targets(images, out, endings):
-    """Sees to it that no result of `predict` overwrites an image, or another image's result."""
+    """Sees to it that no result of `predict` overwrites an image, a mask, or another's result."""
+    if any((path / "ImageSets").is_dir() for path in (out, out.parent)):
+        raise ValueError(f"{out}: lies in a data set; expected another folder")
     inputs = {path.resolve(): path for path in images}
     sources = {}
     for path in images:

@@ -30,11 +30,12 @@ def evaluate(model, folder, split="val", batch_size=8, on_prediction=None):
     Raises:
         ValueError: the folder's classes are not the model's, or a file is broken.
     """
-    names = list(folder.classes)
-    known = list(get_classes(model) or names)  # a model that nobody has told is taken at its size
-    if names != known or len(names) != model.output_shape[-1]:
+    names, known = list(folder.classes), get_classes(model)
+    # A model that nobody has told its classes is taken at its size.
+    if len(names) != model.output_shape[-1] or (known and names != list(known)):
+        told = f" ({', '.join(known)})" if known else ""
         raise ValueError(
-            f"model: tells {model.output_shape[-1]} classes apart ({', '.join(known)}); "
+            f"model: tells {model.output_shape[-1]} classes apart{told}; "
             f"the folder was opened with {len(names)} ({', '.join(names)})"
         )
     ids = folder.ids(split) if isinstance(split, str) else split
@@ -63,8 +64,15 @@ def confusion_matrix(truth, prediction, num_classes):
         (C, C) int64: entry [t, p] counts the pixels of class t that are predicted as p.
 
     Raises:
-        ValueError: a label is no class; void is allowed in the truth only.
+        ValueError: a label is no class (void is allowed in the truth only), or the two label maps
+            are not of one shape.
     """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    if truth.shape != prediction.shape or {truth.dtype.kind, prediction.dtype.kind} - set("biu"):
+        raise ValueError(
+            f"truth is {truth.dtype} {truth.shape}, prediction {prediction.dtype} "
+            f"{prediction.shape}; expected integers of one shape"
+        )
     valid = truth != VOID
     for name, labels in (("truth", truth[valid]), ("prediction", prediction[valid])):
         for label in (labels.min(), labels.max()) if labels.size else ():

@@ -84,10 +84,16 @@ def write_mask(path, mask, palette):
 
     Args:
         path: the file to write.
-        mask: (H, W) uint8.
+        mask: (H, W) integers, 0..255.
         palette: (256, 3) uint8, RGB.
+
+    Raises:
+        ValueError: the mask has another form, or holds other numbers.
     """
-    image = Image.fromarray(np.asarray(mask, np.uint8))
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or mask.dtype.kind not in "biu" or mask.min() < 0 or mask.max() > 255:
+        raise ValueError(f"{path}: found {mask.dtype} {mask.shape}; expected (H, W) of 0..255")
+    image = Image.fromarray(mask.astype(np.uint8))
     image.putpalette(palette.tobytes())  # turns mode L into mode P, the pixels stay
     image.save(path, format="PNG")
 

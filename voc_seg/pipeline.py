@@ -14,12 +14,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from voc_seg.augmentation import augment, change_colours, letterbox, letterbox_mask
 from voc_seg.images import resize_to_fit
 from voc_seg.layers import check_arguments
 from voc_seg.voc import VOID
-
-GREY = 127  # beside an image that is not square: near zero after scaling, before recolouring
-SCALES = 0.7, 1.4  # bounds of the random scale, relative to the image that just fits
 
 
 class SegmentationDataset(keras.utils.PyDataset):
@@ -39,6 +37,9 @@ class SegmentationDataset(keras.utils.PyDataset):
         cache: whether to keep the decoded files in memory (three quarters of a megabyte for each
             photograph of VOC).
         workers: threads that read and prepare the images of a batch.
+
+    Raises:
+        ValueError: there are no IDs, or a number is no whole number of at least 1.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class SegmentationDataset(keras.utils.PyDataset):
         workers=2,
     ):  # fmt: skip
         super().__init__()
+        check_ids(ids)
+        check_arguments(size=size, batch_size=batch_size)
         self.folder, self.ids, self.size, self.batch_size = folder, list(ids), size, batch_size
         self.augment, self.shuffle, self.seed = augment, shuffle, seed
         self.cache = {} if cache else None
@@ -109,7 +112,8 @@ class WindowDataset(keras.utils.PyDataset):
         seed: whole number from which all chance is derived.
 
     Raises:
-        ValueError: the window is even, or all pixels are void.
+        ValueError: the window is even, all pixels are void, there are no IDs, or a number is
+            no whole number of at least 1.
     """
 
     def __init__(
@@ -117,7 +121,8 @@ class WindowDataset(keras.utils.PyDataset):
         seed=0,
     ):  # fmt: skip
         super().__init__()
-        check_arguments(window=window)
+        check_ids(ids)
+        check_arguments(window=window, size=size, batch_size=batch_size)
         self.window, self.batch_size, self.augment, self.seed = window, batch_size, augment, seed
         self.batches = max(1, len(ids) * windows_per_image // batch_size)
         self.epoch = 0
@@ -165,76 +170,15 @@ class WindowDataset(keras.utils.PyDataset):
         self.epoch += 1
 
 
+def check_ids(ids):
+    if isinstance(ids, str) or not len(ids):
+        raise ValueError(f"ids: found {ids!r}, expected a list such as folder.ids('train')")
+
+
 def check_batch(dataset, i):
     """Raises an IndexError where there is no batch i."""
     if not 0 <= i < len(dataset):
         raise IndexError(f"batch {i}: there are {len(dataset)}, from 0 on")
-
-
-def augment(image, mask, size, rng):
-    """Flips left-right, scales, crops and changes the colours of an image, at random.
-
-    What has to be filled in, because the scaled image is smaller than the square, is grey in the
-    image and void in the mask, so that nobody learns from it.
-
-    Args:
-        image: (H, W, 3) uint8.
-        mask: (H, W) uint8.
-        size: height and width of the result.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        image: (size, size, 3) float32, 0..255.
-        mask: (size, size) uint8.
-    """
-    scaled = max(1, round(size * math.exp(rng.uniform(*np.log(SCALES)))))
-    image = resize_to_fit(image, scaled)  # (h, w, 3)
-    mask = resize_to_fit(mask, scaled, cv2.INTER_NEAREST_EXACT)  # (h, w): never bilinear
-    if rng.random() < 0.5:
-        image, mask = image[:, ::-1], mask[:, ::-1]
-    # Where the square lies: anywhere in a larger image, anywhere around a smaller one.
-    room = [n - size for n in mask.shape]
-    top, left = (rng.integers(min(0, r), max(0, r), endpoint=True) for r in room)
-    image = cut_square(image, size, top, left, GREY)
-    mask = cut_square(mask, size, top, left, VOID)
-    return change_colours(image, rng), mask
-
-
-def change_colours(image, rng):
-    """Changes brightness, contrast and saturation at random: uint8 (H, W, 3) -> float32, 0..255."""
-    contrast, saturation = rng.uniform(0.75, 1.25, 2)
-    brightness = rng.uniform(-30, 30)
-    grey = image.mean(axis=-1, keepdims=True, dtype="float32")  # (H, W, 1)
-    image = grey + saturation * (image - grey)
-    image = 128 + brightness + contrast * (image - 128)
-    return np.clip(image, 0, 255).astype("float32")
-
-
-def letterbox(image, size):
-    """Resizes an image to fit a square, and fills the square up with grey.
-
-    Args:
-        image: (H, W, 3) uint8.
-        size: height and width of the square.
-
-    Returns:
-        (size, size, 3) uint8; the image stands at the top left, its long side being `size`.
-    """
-    return cut_square(resize_to_fit(image, size), size, 0, 0, GREY)
-
-
-def letterbox_mask(mask, size):
-    """The same for a mask: by nearest neighbour, filled up with void. (H, W) -> (size, size)."""
-    return cut_square(resize_to_fit(mask, size, cv2.INTER_NEAREST_EXACT), size, 0, 0, VOID)
-
-
-def cut_square(image, size, top, left, fill):
-    """The square of side `size` whose corner is at (top, left), which may lie outside the image."""
-    square = np.full((size, size, *image.shape[2:]), fill, image.dtype)
-    part = image[max(0, top) : top + size, max(0, left) : left + size]
-    row, column = max(0, -top), max(0, -left)
-    square[row : row + part.shape[0], column : column + part.shape[1]] = part
-    return square
 
 
 def read_pairs(folder, ids, description):

@@ -7,9 +7,9 @@ import cv2
 import keras
 import numpy as np
 
+from voc_seg.augmentation import letterbox
 from voc_seg.dense import to_dense
 from voc_seg.layers import ClassProbabilities, first_line
-from voc_seg.pipeline import letterbox
 
 LARGEST = 512  # for a model that does not say at which size it was trained
 
@@ -27,17 +27,7 @@ def load_segmenter(path):
         FileNotFoundError: there is no such file.
         ValueError: it is no Keras model, or one that does not label pixels.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such model")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: is not a .keras file, or is cut off")
-    try:
-        model = keras.models.load_model(path)
-    except Exception as error:  # zipfile, h5py and Keras raise what they like
-        raise ValueError(
-            f"{path}: is not a model that Keras can load ({first_line(error)})"
-        ) from None
+    model = load_model(path)
     shapes = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
     ranks = [len(s) if isinstance(s, tuple) else 0 for s in shapes]
     if ranks not in ([4, 2], [4, 4]) or shapes[0][-1] != 3:
@@ -46,6 +36,21 @@ def load_segmenter(path):
         return to_dense(model) if ranks[1] == 2 else model
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def load_model(path):
+    """Keras' `load_model`, with one sentence that names the file where it fails."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such model")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: is not a .keras file, or is cut off")
+    try:
+        return keras.models.load_model(path)
+    except Exception as error:  # zipfile, h5py and Keras raise what they like
+        raise ValueError(
+            f"{path}: is not a model that Keras can load ({first_line(error)})"
+        ) from None
 
 
 def set_classes(model, classes, image_size):
@@ -97,7 +102,15 @@ def predict_labels(model, images, size=None):
 
     Returns:
         List of (H, W) uint8 arrays of class indices, each as large as its image.
+
+    Raises:
+        ValueError: the model labels windows, or the images are no list of RGB images.
     """
+    if len(model.output_shape) != 4:
+        raise ValueError("model: labels windows; expected one for images, such as to_dense(model)")
+    for shape in map(np.shape, images):
+        if len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ValueError(f"images: found an array {shape}, expected a list of (H, W, 3) arrays")
     if size is None:
         size = getattr(model.layers[-1], "image_size", None)
     if size is None:
@@ -158,6 +171,11 @@ def cut_out(image, labels):
     Returns:
         (H, W, 4) uint8, RGBA: transparent where the background is. (Black, too: what cannot be
             seen should not be in the file.)
+
+    Raises:
+        ValueError: the sizes of image and label map differ, or the image is not RGB.
     """
+    if image.shape != (*labels.shape, 3):
+        raise ValueError(f"image: {image.shape}, expected {(*labels.shape, 3)} as the label map")
     alpha = np.where(labels == 0, 0, 255).astype(np.uint8)  # (H, W)
     return np.dstack([np.where(alpha[..., None], image, 0), alpha])

@@ -10,8 +10,8 @@ It is written in VOC's layout, so that everything that works here works on VOC.
 """
 
 import os
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -45,27 +45,32 @@ def write_shapes(data, train=400, val=100, seed=0, size=64):
     data = Path(data).resolve()
     if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise FileExistsError(f"{data}: exists and is not an empty folder; expected a new one")
-    beside = data.with_name(f"writing-{data.name}")  # moved to its place when it is complete
-    shutil.rmtree(beside, ignore_errors=True)
+    data.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="unfinished-", dir=data) as unfinished:
+        write_parts(Path(unfinished), train, val, seed, size)
+        # The lists come last: without them nobody takes this for a data set.
+        for part in ("JPEGImages", "SegmentationClass", "labels.txt", "ImageSets"):
+            os.replace(Path(unfinished, part), data / part)
+    return data
+
+
+def write_parts(folder, train, val, seed, size):
+    """Writes the images, the masks, the lists and `labels.txt` to an empty folder."""
     for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (beside / part).mkdir(parents=True)
+        (folder / part).mkdir(parents=True)
     lists = {"train": [], "val": []}
     jobs = [("train", i) for i in range(train)] + [("val", i) for i in range(val)]
     for split, i in tqdm(jobs, desc="drawing shapes", unit="image"):
         id = f"{split}_{i:06d}"
         image, mask = draw_scene(np.random.default_rng((seed, split == "val", i)), size)
         _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-        (beside / "JPEGImages" / f"{id}.jpg").write_bytes(jpeg)
-        write_mask(beside / "SegmentationClass" / f"{id}.png", mask, palette())
+        (folder / "JPEGImages" / f"{id}.jpg").write_bytes(jpeg)
+        write_mask(folder / "SegmentationClass" / f"{id}.png", mask, palette())
         lists[split].append(id)
     for split, ids in {**lists, "trainval": lists["train"] + lists["val"]}.items():
-        path = beside / "ImageSets" / "Segmentation" / f"{split}.txt"
+        path = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
         path.write_text("\n".join(ids) + "\n", encoding="utf-8")
-    (beside / "labels.txt").write_text("\n".join(SHAPE_CLASSES) + "\n", encoding="utf-8")
-    if data.exists():
-        data.rmdir()
-    os.replace(beside, data)
-    return data
+    (folder / "labels.txt").write_text("\n".join(SHAPE_CLASSES) + "\n", encoding="utf-8")
 
 
 def draw_scene(rng, size=64, objects=None):

@@ -14,7 +14,8 @@ import keras
 from voc_seg import plots
 from voc_seg.dense import copy_weights, to_dense
 from voc_seg.layers import check_arguments
-from voc_seg.prediction import predict_labels, set_classes
+from voc_seg.pipeline import SegmentationDataset, WindowDataset
+from voc_seg.prediction import load_model, predict_labels, set_classes
 from voc_seg.voc import VOID
 
 
@@ -42,6 +43,8 @@ def compile_model(model, learning_rate=1e-3):
             )
         ],
     )
+    # Or TensorFlow meets the optimizer's variables in the first step, and traces it twice: seconds.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
@@ -81,10 +84,14 @@ def train(
     Raises:
         FileExistsError: `out` holds a run, and `resume` is not set.
         FileNotFoundError: `resume` is set, and `out` holds no run.
-        ValueError: `resume` is set, and a setting is not what it was; or the model has another
-            number of classes than the data.
+        ValueError: `resume` is set, and a setting is not what it was, or a file is broken; or the
+            model has another number of classes than the data, or the data are of the other kind.
     """
     out = Path(out)
+    windows = model.output_shape[1:-1] == ()
+    if isinstance(training, SegmentationDataset if windows else WindowDataset):
+        kind = "WindowDataset" if windows else "SegmentationDataset"
+        raise ValueError(f"training: expected a {kind}, from which {model.name} can learn")
     check_arguments(epochs=epochs, validate_every=validate_every)
     set_classes(model, validation.folder.classes, validation.size)
     settings = {**(settings or {}), "epochs": epochs, "learning_rate": learning_rate}
@@ -93,7 +100,7 @@ def train(
     check_out(out, settings, resume)
     history = {}
     if resume and (out / "last.keras").is_file():
-        model = keras.models.load_model(out / "last.keras")
+        model = load_model(out / "last.keras")
         # Rounded: in half precision Keras leaves out, and does not count, steps that overflow.
         finished = round(int(model.optimizer.iterations) / len(training))
         history = {k: v[:finished] for k, v in read_history(out / "history.csv").items()}
@@ -106,20 +113,19 @@ def train(
 
     judged = [e for e in range(1, epochs + 1) if e % validate_every == 0 or e == epochs]
     callbacks = [Checkpoint(out, history)]
-    if model.output_shape[1:-1] == ():
+    if windows:
         callbacks.insert(0, DenseValidation(validation, judged))
     if finished < epochs:
         model.fit(
             training,
-            # A patch classifier is validated by its callback.
-            validation_data=validation if len(callbacks) == 1 else None,
+            validation_data=None if windows else validation,  # windows: by the callback
             validation_freq=judged,
             epochs=epochs,
             initial_epoch=finished,
             shuffle=False,  # the data set shuffles by itself, from its own seed
             callbacks=callbacks,
         )
-    best = keras.models.load_model(out / "best.keras")
+    best = load_model(out / "best.keras")
     draw(best, validation, history, out)
     return best, history
 
@@ -191,7 +197,10 @@ def check_out(out, settings, resume):
         return
     if not path.is_file():
         raise FileNotFoundError(f"{out}: holds no run to resume (no settings.json)")
-    before = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path}: is broken, so that nobody knows how the run was begun") from None
     for name, value in json.loads(json.dumps(settings)).items():
         if json.dumps(before.get(name)) != json.dumps(value):  # the order of classes counts, too
             raise ValueError(

@@ -120,8 +120,10 @@ def unfreeze(model, first):
         The same model.
 
     Raises:
-        ValueError: the encoder has no such block or layer.
+        ValueError: the model has no encoder, or the encoder no such block or layer.
     """
+    if "encoder" not in [layer.name for layer in model.layers]:
+        raise ValueError("model: has no encoder; expected a model by build_vgg_transfer")
     encoder = model.get_layer("encoder")
     names = [layer.name for layer in encoder.layers]
     matches = [name for name in names if name == first or name.startswith(f"{first}_")]
@@ -156,10 +158,11 @@ def vgg_encoder(weights, blocks):
     try:
         pools = [encoder.get_layer(f"block{block}_pool") for block in blocks]
     except ValueError:
-        names = ", ".join(layer.name for layer in encoder.layers)
+        wanted = ", ".join(f"block{block}_pool" for block in blocks)
+        found = ", ".join(x.name for x in encoder.layers if "pool" in x.name) or "no pooling"
+        where = encoder.name if weights is encoder else weights
         raise ValueError(
-            f"weights: expected an encoder with the layers "
-            f"{', '.join(f'block{block}_pool' for block in blocks)}; its layers are {names}"
+            f"weights: expected an encoder with the layers {wanted}; {where} has {found}"
         ) from None
     # What enters the pooling is the last map at its scale.
     features = keras.Model(encoder.inputs, [pool.input for pool in pools])
@@ -173,7 +176,8 @@ def vgg_encoder(weights, blocks):
 def load_encoder(path):
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no such weights; expected 'imagenet', 'none', an .h5 file or a .keras file"
+            f"{path}: no such weights; expected 'imagenet', an .h5 file, a .keras file, or none "
+            "(in Python None)"
         )
     try:
         if path.suffix == ".keras":

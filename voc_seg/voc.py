@@ -86,7 +86,7 @@ class VOCFolder:
         if not ids:
             raise ValueError(f"{path}: the list is empty; expected one image ID a line")
         for id in ids:
-            if re.search(r"[/\\\0]", id) or id in (".", ".."):
+            if re.search(r"[/\\\0]|\.(jpe?g|png)$", id, re.IGNORECASE) or id in (".", ".."):
                 raise ValueError(f"{path}: {id!r} is not an image ID (a file name without ending)")
         if len(set(ids)) < len(ids):
             twice = next(id for id in ids if ids.count(id) > 1)
@@ -157,7 +157,7 @@ def open_folder(data, year=None, classes="all"):
     """
     path = find_folder(Path(data), year)
     labels = path / "labels.txt"
-    names = read_labels(labels) if labels.is_file() else VOC_CLASSES
+    names = read_labels(labels) if labels.exists() else VOC_CLASSES
     table = np.zeros(256, np.uint8)
     table[VOID] = VOID
     if classes == "object":
@@ -170,9 +170,7 @@ def open_folder(data, year=None, classes="all"):
         wanted = classes.split(",") if isinstance(classes, str) else list(classes)
         wanted = [name.strip() for name in wanted]
         if not wanted:
-            raise ValueError(
-                f"classes: found none; expected at least one of {', '.join(names[1:])}"
-            )
+            raise ValueError(f"classes: found none; expected some of {', '.join(names[1:])}")
         for name in wanted:
             if name not in names[1:] or wanted.count(name) > 1:
                 problem = "is listed twice" if name in names[1:] else "is not a class"
@@ -187,20 +185,28 @@ def open_folder(data, year=None, classes="all"):
 
 def find_folder(data, year=None):
     """The `VOC20xx` folder that `data` is or holds; see `open_folder`."""
+    if year and not re.fullmatch(r"\d{4}", str(year)):
+        raise ValueError(f"year: found {year!r}, expected a number such as 2009")
     if (data / "ImageSets").is_dir():
         name = data.resolve().name  # tells the year, unless it is a name of the user's own
         if year and re.fullmatch(r"VOC\d{4}", name) and name != f"VOC{year}":
             raise FileNotFoundError(f"{data}: is {name}; expected VOC{year}")
         return check_folder(data)
     if not data.is_dir():
-        raise FileNotFoundError(f"{data}: no such folder")
+        problem = "is a file; expected a folder" if data.exists() else "no such folder"
+        raise FileNotFoundError(f"{data}: {problem}")
     folders = [*data.glob("VOC[0-9]*/"), *data.glob("VOCdevkit/VOC[0-9]*/")]
     found = {p.name: p for p in folders if p.is_dir()}
     name = f"VOC{year}" if year else next(iter(found)) if len(found) == 1 else "VOC2009"
-    if name not in found:
-        holds = ", ".join(sorted(found)) or "no VOC20xx folder"
+    if name not in found and found and not year:
         raise FileNotFoundError(
-            f"{data}: holds {holds}; expected VOCdevkit/{name} (`voc-seg download` fetches it)"
+            f"{data}: holds {', '.join(sorted(found))}; expected {name}, or a year"
+        )
+    if name not in found:
+        holds = ", ".join(sorted(found)) or "neither ImageSets nor a VOC20xx folder"
+        raise FileNotFoundError(
+            f"{data}: holds {holds}; expected a data set in VOC's layout, or VOCdevkit/{name} "
+            "(`voc-seg download` fetches the years 2007 to 2012)"
         )
     return check_folder(found[name])
 
@@ -231,11 +237,13 @@ def read_labels(path):
             raise ValueError(
                 f"{path}: line {number}, {name!r}, {problem}; expected one name a line, no commas"
             )
+    if "background" in names[1:]:
+        raise ValueError(f"{path}: background stands below {names[0]}; expected it in line 1")
     return names
 
 
 def read_text(path):
     try:
         return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, IsADirectoryError):
         raise ValueError(f"{path}: is not a text file in UTF-8") from None

@@ -37,8 +37,8 @@ def numbered(inputs, outputs):
 
 CASES = [
     (
-        "a map of 2 x 2 places with 3 channels, 5 outputs (weight 203 leads from input 2 to "
-        "output 3)",
+        "a map of 2 x 2 places with 3 channels, 5 outputs (the weight from input 2 to output 3 is "
+        "203, and so on)",
         (numbered(12, 5), 2, 2),
         "The weights are in the right order already; only their shape is not. The number of "
         "channels is what is left of the inputs when height and width are divided out.",

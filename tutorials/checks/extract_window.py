@@ -27,6 +27,11 @@ def not_shifted(image, row, column, window):
     return cut(image, row, column, window, shift=window // 2, mode="reflect")
 
 
+def channels_padded(image, row, column, window):
+    padded = np.pad(image, window // 2, mode="reflect")
+    return padded[row : row + window, column : column + window]
+
+
 def centre_as_corner(image, row, column, window):
     return cut(image, row + window // 2, column + window // 2, window, mode="reflect")
 
@@ -84,14 +89,21 @@ CASES = [
 ]
 MISTAKES = [
     (
+        channels_padded,
+        "The channels were padded, too: `np.pad` with one number pads every axis. Give a pair for "
+        "each axis, and (0, 0) for the channels.",
+    ),
+    (
         not_shifted,
         "Not shifted by the padding: in the padded image the pixel (row, column) no longer stands "
-        "at (row, column). Where does row 0 of the image stand after the padding?",
+        "at (row, column). Where does row 0 of the image stand after the padding? (Or was there "
+        "none?)",
     ),
     (
         centre_as_corner,
-        "The pixel became the corner of the window: it has to stand in the middle. In the padded "
-        "image the pixel is at row + radius; at which row does a window around it begin?",
+        "The pixel became the corner of the window: it has to stand in the middle. In a padded "
+        "image the pixel is at row + radius; at which row does a window around it begin? (Without "
+        "padding it begins one radius before it.)",
     ),
     (
         swapped,

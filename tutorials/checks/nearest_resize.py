@@ -12,6 +12,12 @@ def corners(mask, height, width):
     return choose(mask, height, width, lambda i, old, new: i * old // new)
 
 
+def rounded(mask, height, width):
+    return choose(
+        mask, height, width, lambda i, old, new: np.round((i + 0.5) * old / new - 0.5).astype(int)
+    )
+
+
 def corner_on_corner(mask, height, width):
     return choose(
         mask, height, width, lambda i, old, new: np.round(i * (old - 1) / (new - 1)).astype(int)
@@ -40,18 +46,26 @@ CASES = [
         "[[0, 8], [12, 4]] to 4 x 4",
         (np.array([[0, 8], [12, 4]], np.uint8), 4, 4),
         "Each old pixel becomes a block of 2 x 2. Which old row does each of the four new rows "
-        "come from? Compute the four numbers, and use them as an index.",
+        "come from, which old column each new column? Index with one after the other, "
+        "mask[rows][:, columns]: two lists in one pair of brackets pick single pixels.",
     ),
     (
-        "a mask of 6 x 6 pixels, all of them different, to 3 x 3",
-        (np.arange(36, dtype=np.uint8).reshape(6, 6), 3, 3),
-        "The centres of the new rows are at 1/2, 3/2 and 5/2; in old pixels that is 1, 3 and 5.",
+        "a mask of 5 x 5 pixels, all of them different, to 3 x 3",
+        (np.arange(25, dtype=np.uint8).reshape(5, 5), 3, 3),
+        "The centres of the new rows are at 1/2, 3/2 and 5/2; in old pixels, times 5/3, that is "
+        "0.83, 2.5 and 4.17. In which old rows do these lie?",
     ),
     (
         "a mask of 5 x 9 pixels, all of them different, to 3 x 4",
         (np.arange(45, dtype=np.uint8).reshape(5, 9), 3, 4),
         "Rows and columns have a scale each: H / height and W / width. What is written as 3 x 4 "
         "has three rows and four columns.",
+    ),
+    (
+        "a mask of 6 x 6 pixels, all of them different, to 3 x 3",
+        (np.arange(36, dtype=np.uint8).reshape(6, 6), 3, 3),
+        "The centres of the new rows are at 1, 3 and 5 in old pixels, each just between two rows: "
+        "the one with the larger number has it.",
     ),
     (
         "a mask of 7 x 5 pixels with void to 16 x 12",
@@ -65,6 +79,11 @@ MISTAKES = [
         bilinear,
         "Bilinear: the result holds means of old values, classes that nobody has drawn. Every new "
         "pixel has to be a copy of one old pixel.",
+    ),
+    (
+        rounded,
+        "Rounded: `round` sends what lies halfway to the even number, up or down. Cut off instead: "
+        "the place (i + 1/2) H / height lies in the row whose number is its whole part.",
     ),
     (
         corners,

@@ -63,7 +63,7 @@ CASES = [
     (
         'a convolution of kernel 5 and stride 2, "same", on 9',
         (9, [("down", 5, 2, "same")]),
-        'With "same" the kernel plays no part: an output for each started stride.',
+        'With "same" the kernel plays no part: the last, incomplete stride has an output too.',
     ),
     (
         'a transposed convolution of kernel 3 and stride 2, "valid", on 5',
@@ -98,7 +98,7 @@ MISTAKES = [
     ),
     (
         same_rounded_down,
-        'Rounded down: with "same" there is an output for a started stride, too.',
+        'Rounded down: with "same" the last, incomplete stride has an output, too.',
     ),
     (
         always_valid,

@@ -52,8 +52,21 @@ def dilation_kept(layers):
     return field
 
 
+def strides_added(layers):
+    field, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        field += (kernel - 1) * dilation * jump
+        jump += stride
+    return field
+
+
 CASES = [
     ("no layers", ([],), "Nothing has been read yet but the pixel itself: begin with 1."),
+    (
+        "one layer (5, 1, 1)",
+        ([(5, 1, 1)],),
+        "One layer sees as many pixels as its kernel has taps.",
+    ),
     (
         "two layers (3, 1, 1)",
         ([(3, 1, 1), (3, 1, 1)],),
@@ -121,6 +134,11 @@ MISTAKES = [
         dilation_kept,
         "Dilation kept: a dilation moves the taps of its own layer apart, not the outputs. The "
         "next layer finds its inputs as close together as before; only a stride changes that.",
+    ),
+    (
+        strides_added,
+        "Strides added: the jump is their product. After two strides of 2 neighbours stand 4 "
+        "pixels apart, and a stride of 1 changes nothing.",
     ),
     (
         whole_kernels_added,

@@ -101,7 +101,7 @@ MISTAKES = [
     ),
     (
         never_apart,
-        "Windows that lie apart: in both directions your sides become negative, and their product "
-        "positive; in one direction your share does. A side cannot be shorter than 0.",
+        "Windows that lie apart: a side of your rectangle becomes negative, and with it the share; "
+        "two negative sides even give a positive one. A side cannot be shorter than 0.",
     ),
 ]

@@ -5,6 +5,8 @@ learned anything. The fully convolutional networks of 2015 begin in this way, an
 `build_vgg_transfer`.
 """
 
+import numpy as np
+
 
 def bilinear_kernel(stride):
     """Computes the kernel with which a transposed convolution interpolates.

@@ -4,6 +4,8 @@ Why: the shares say what an all-background answer scores, and which classes a ne
 ever see. Void has to stay out, or the shares of a data set with wide contours look smaller.
 """
 
+import numpy as np
+
 
 def class_shares(masks, num_classes):
     """Computes which share of the labelled pixels each class has, over a whole data set.

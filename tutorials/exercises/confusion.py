@@ -4,6 +4,8 @@ Why: the validation images of PASCAL VOC 2009 have more than a hundred million p
 over them takes minutes, `numpy.bincount` seconds.
 """
 
+import numpy as np
+
 
 def confusion(truth, prediction, num_classes):
     """Counts pixels by true and predicted class, without a loop over pixels or classes.

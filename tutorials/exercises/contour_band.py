@@ -4,6 +4,8 @@ Why: a pixel lies near a contour where the labels around it are not all the same
 of what `cv2.dilate` and `cv2.erode` did in the chapter.
 """
 
+import numpy as np
+
 
 def contour_band(mask, width):
     """Finds the pixels near a contour, without OpenCV.

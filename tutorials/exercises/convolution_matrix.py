@@ -5,6 +5,8 @@ The chapter makes the matrix by trying out unit vectors; written directly, it sh
 padding do to it.
 """
 
+import numpy as np
+
 
 def convolution_matrix(kernel, size, stride, pad):
     """Writes a convolution in one dimension as a matrix, number by number.

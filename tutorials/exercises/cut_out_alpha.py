@@ -4,6 +4,8 @@ Why: this is what most people want a segmentation for. Three channels of colour 
 which says how opaque a pixel is: that is all a cut-out is.
 """
 
+import numpy as np
+
 
 def cut_out_alpha(image, labels, keep):
     """Cuts the objects of chosen classes out of an image.

@@ -4,6 +4,8 @@ Why: a dilated convolution is nothing new. It is a plain one whose kernel is lar
 the dilation only spares the multiplications with these zeros.
 """
 
+import numpy as np
+
 
 def dilate_kernel(kernel, dilation):
     """Makes the plain kernel that does what `kernel` does with a dilation.

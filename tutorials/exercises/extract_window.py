@@ -4,6 +4,8 @@ Why: the window is the whole world of the classifier. Whoever cuts it one pixel 
 border than in training, asks the network a question that it has not learned to answer.
 """
 
+import numpy as np
+
 
 def extract_window(image, row, column, window):
     """Cuts out the window around one pixel; beyond the border it sees the image's reflection.

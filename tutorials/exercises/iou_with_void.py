@@ -4,6 +4,8 @@ Why: void and absent classes are the two places at which implementations of IoU 
 other; whoever has written it once knows what to ask of a published number.
 """
 
+import numpy as np
+
 
 def iou_with_void(truth, prediction, num_classes):
     """Computes the IoU of every class on one image.

@@ -4,6 +4,8 @@ Why: the mean IoU of papers comes from counts over all images. The mean of the i
 is another measure, and the two must not stand in one table.
 """
 
+import numpy as np
+
 
 def mean_iou_of_split(truths, predictions, num_classes):
     """Computes the mean IoU over a whole split.

@@ -4,6 +4,8 @@ Why: this one number is what training makes smaller. Code that divides by the wr
 pixels, or learns void as background, runs without an error and is wrong all the same.
 """
 
+import numpy as np
+
 
 def mean_loss_without_void(probabilities, masks):
     """Computes the mean cross-entropy of a batch over all its pixels that are not void.

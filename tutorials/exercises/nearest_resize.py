@@ -5,6 +5,8 @@ and columns. Whoever chooses them by corners instead of centres shifts the mask 
 by so little that nobody notices.
 """
 
+import numpy as np
+
 
 def nearest_resize(mask, height, width):
     """Resizes a mask by the nearest neighbour: a new pixel is the old one that its centre lies in.

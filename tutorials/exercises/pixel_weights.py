@@ -4,6 +4,8 @@ Why: `class_weight` of Keras cannot be used with masks; an array of weights of t
 masks can, and a few lines make one.
 """
 
+import numpy as np
+
 
 def pixel_weights(masks):
     """Computes a weight for each pixel, such that each class weighs the same in all.

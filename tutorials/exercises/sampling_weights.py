@@ -4,6 +4,8 @@ Why: a pixel drawn blindly is nearly always background. With these weights a net
 equally often, without a change to the loss; the same idea serves wherever classes are unequal.
 """
 
+import numpy as np
+
 
 def sampling_weights(mask):
     """Computes with which probability to draw each pixel of a mask.

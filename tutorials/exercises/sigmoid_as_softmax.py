@@ -4,6 +4,8 @@ Why: a network with one output channel becomes one with two by this function, an
 made for any number of classes (loss, metric, label maps) works on it unchanged.
 """
 
+import numpy as np
+
 
 def sigmoid_as_softmax(z):
     """Turns the logits of one channel into the probabilities of two classes.

@@ -4,6 +4,8 @@ Why: this is the whole arithmetic of `keras.layers.Conv2DTranspose`. The chapter
 decoder has dozens, and each output channel has a kernel for each input channel.
 """
 
+import numpy as np
+
 
 def transposed_convolution(maps, kernel, stride):
     """Computes a transposed convolution without padding, by stamping.

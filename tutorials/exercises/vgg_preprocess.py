@@ -4,6 +4,8 @@ Why: a pretrained network knows images only in the form in which it was trained 
 written that form down once recognises every way of getting it wrong.
 """
 
+import numpy as np
+
 
 def vgg_preprocess(images):
     """Turns RGB images into what VGG16 expects.
