@@ -67,7 +67,7 @@ keras.utils.set_random_seed(0)
 WEIGHTS = None  # or "imagenet", or the path of VGG16's .h5 file
 BLOCKS = (1, 2, 3)  # the encoder's blocks on whose features we shall decode
 if WEIGHTS is not None:
-    BLOCKS, SIZE = (3, 4, 5), max(SIZE, 96)  # VGG16 is deeper: its block 5 has a stride of 16
+    BLOCKS, SIZE = (3, 4, 5), max(SIZE, 96)  # VGG16 is deeper: block 5 works at a stride of 16
 
 # %% [markdown]
 # ## The encoder, and what stands in for ImageNet
@@ -152,13 +152,14 @@ for ax in axes.flat:
 plt.show()
 
 # %% [markdown]
-# **The last layer.** The last feature map is coarse, one vector for each square of 8 × 8 pixels (32
-# × 32 in VGG16). Averaged over all places it gives one vector for an image. If the encoder has
+# **The last layer.** After its last pooling the encoder has one vector for each square of 8 × 8
+# pixels (32 × 32 in VGG16). Averaged over all places it gives one vector for an image. If the encoder has
 # learned what a thing is, images of the same thing should have vectors that point the same way,
 # wherever the thing stands and whatever its colour.
 #
 # So we look for the nearest neighbour: for each validation image the training image whose vector
-# has the smallest angle to its own. Two vectors without knowledge serve as measures: the pixels
+# has the smallest angle to its own. (Each number of the vectors is first brought to mean 0 and
+# variance 1, or those that are always large would decide alone.) Two vectors without knowledge serve as measures: the pixels
 # themselves, and the same encoder with random weights.
 
 
@@ -365,8 +366,10 @@ if ROOT == SHAPES and WEIGHTS is None:
 #
 # With blocks 3, 4 and 5 of VGG16 the finest map has a stride of 4, and a transposed convolution
 # ([chapter 4](04_encoder_decoder.md)) enlarges the scores to the image. It begins as bilinear
-# interpolation, which is sensible before anything has been learned. Its kernel is a tent
-# downwards times a tent to the right, here in sixteenths for a stride of 2:
+# interpolation, which is sensible before anything has been learned. (With our blocks 1, 2 and 3 the
+# finest map is as large as the image, and this last step falls away; between the blocks maps are
+# enlarged by repeating each place.) Its kernel is a tent downwards times a tent to the right, here
+# in sixteenths for a stride of 2:
 
 # %%
 print(bilinear_kernel(2, 1)[..., 0, 0] * 16)
@@ -390,6 +393,10 @@ transfer = build_transfer(encoder)
 print(f"all parameters:       {transfer.count_params():10,}")
 print(f"in the encoder:       {transfer.get_layer('encoder').count_params():10,}")
 print(f"trained in stage one: {count(transfer.trainable_weights):10,}")
+
+# %% [markdown]
+# (The first number is larger than the other two together: the decoder's own normalisation has
+# running averages, which are parameters, but not trained by the optimiser.)
 
 # %% tags=["check"]
 assert not transfer.get_layer("encoder").trainable_weights
@@ -559,7 +566,8 @@ if {folder.pair(id)[1].shape for id in val_ids} == {(SIZE, SIZE)}:  # nothing wa
 # Differences of a hundredth mean nothing here.)
 #
 # One thing is not equal, the architecture. So there is a control at 20 masks: the transfer model
-# with the random encoder, all of which is trained.
+# with the random encoder, all of which is trained, its normalisation, too: random features have no
+# averages that are worth keeping.
 
 # %%
 MASKS = 5, 20, 100  # fast: 4,
@@ -622,7 +630,8 @@ if ROOT == SHAPES and WEIGHTS is None:
 #
 # And the number of steps is the same in all runs, 100, and small, so that the chapter runs in
 # minutes. Five times the masks are then no more training, only more variety, of which a network that
-# is still learning makes little use: read the curves as "after 100 steps". From scratch a network
+# is still learning makes little use, and a curve may even fall: read the curves as "after 100
+# steps". From scratch a network
 # needs more of them. The demonstration (`make demo`) trains twice as long, and
 # [its results](../results.md) over three seeds still show a large gap with 20 masks.
 

@@ -124,7 +124,7 @@ if ROOT == SHAPES:
 #
 # $$\text{shown} = \alpha \cdot \text{image} + (1 - \alpha) \cdot G$$
 #
-# Image editors show transparent places as a checkerboard. So do we.
+# Image editors show a chequered ground where an image is transparent. So do we.
 
 
 # %%
@@ -157,6 +157,7 @@ plt.show()
 
 # %%
 write_image("runs/tutorials/cutout.png", cut_out(images[0], labels[0]))
+print("see runs/tutorials/cutout.png")
 
 # %% tags=["check"]
 rgba = cut_out(images[0], labels[0])
@@ -266,9 +267,9 @@ for true in (0, 1):
 # The slope is never larger than 1, and it vanishes only where the answer is right and sure. That
 # makes cross-entropy a good partner for sigmoid and softmax.
 #
-# One small difference remains in practice. A network with two channels moves both logits, by
-# $-(p - y)$ and $p - y$, so that their difference moves twice as far in a step of plain gradient
-# descent. That is a matter of the learning rate, not of what can be learned.
+# One small difference remains in practice. With two channels both logits have a slope, $p - y$ that
+# of the object and $-(p - y)$ that of the background, so that their difference moves twice as far in
+# a step of plain gradient descent. That is a matter of the learning rate, not of what can be learned.
 #
 # What does go wrong is to mix the two. A softmax over a *single* channel divides each number by
 # itself:
@@ -292,8 +293,8 @@ assert np.all(keras.ops.convert_to_numpy(keras.ops.softmax(z[:, None])) == 1)
 #
 # $$L = \frac{1}{|V|} \sum_{i \in V} -\log p_{i, y_i}$$
 #
-# Both halves of the sentence matter. If the void pixels are left out of the sum, but not out of
-# the number by which it is divided, images with much void, such as those filled up to a square,
+# Void has to be left out twice, of the sum and of $|V|$. If it is left out of the sum, but not of
+# the number by which the sum is divided, images with much void, such as those filled up to a square,
 # count for less than others.
 
 # %%
@@ -348,6 +349,10 @@ print(
     f"On these {len(masks)} images, {share_of_pixels:.0%} of the labelled pixels lie within two "
     f"pixels of a contour, and {share_of_loss:.0%} of the loss does."
 )
+
+# %% [markdown]
+# So contours are not all. The rest of the loss lies further inside, where a part of an object was
+# missed, or one was seen that is not there.
 
 # %% [markdown]
 # ## Weights
@@ -522,7 +527,7 @@ for ax, score in zip(axes, ("IoU", "recall", "precision"), strict=True):
     for k, (title, style) in enumerate(zip(scores, styles, strict=True)):
         places = np.arange(len(names)) + 0.27 * (k - 1)
         ax.bar(places, np.nan_to_num(scores[title][score]), 0.26, label=title, **style)
-    ax.set(ylim=(0, 1), ylabel=score)
+    ax.set(ylim=(0, 1.05), ylabel=score)
 axes[2].set_xticks(range(len(names)), names, rotation=0 if len(names) < 8 else 90)
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 plt.show()
@@ -530,7 +535,7 @@ plt.show()
 # %% tags=["see"]
 rare = int(np.argmin(np.where(occurs, shares, 1)))
 recalls, precisions = ([scores[k][s][rare] for k in scores] for s in ("recall", "precision"))
-means = [np.nanmean(scores[k]["IoU"]) for k in scores]
+means = [round(float(np.nanmean(scores[k]["IoU"])), 3) for k in scores]
 print(
     f"The rarest class is {names[rare]}. Its recall is {recalls[0]:.2f} with the plain loss, "
     f"{recalls[1]:.2f} with weights and {recalls[2]:.2f} after the division; its precision "

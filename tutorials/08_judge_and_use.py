@@ -227,10 +227,10 @@ assert np.array_equal(absent, [1, 0, 0, np.nan], equal_nan=True)
 # easier exam for each model. Shrink the masks, and thin parts and contours, the hard pixels, are
 # gone.
 #
-# How much this is worth can be computed without any model. Cut each true mask into blocks of $f$ by
-# $f$ pixels, and give each block the class that most of its judged pixels have. No answer at $1/f$
-# of the resolution is better. Judged at its own size, this answer is perfect: its mean IoU is 1.
-# Judged at the original size, it is not. (Long et al. (2015) compute such upper bounds for PASCAL
+# How much this is worth can be computed without any model, as in [chapter 5](05_unet.md). Cut each
+# true mask into blocks of $f$ by $f$ pixels, and give each block the class that most of its judged
+# pixels have. At $1/f$ of the resolution that is the truth, and judged there it has a mean IoU of 1.
+# Judged at the original size, it has not. (Long et al. (2015) compute such upper bounds for PASCAL
 # VOC.)
 
 # %%
@@ -269,7 +269,7 @@ ax.plot(FACTORS, [np.nanmean(b) for b in bounds], "o-", color=BLUE, label="mean"
 ax.plot(FACTORS, [b[worst] for b in bounds], "s--", color=VERMILLION, label=hardest)
 ax.set_xscale("log", base=2)
 ax.set_xticks(FACTORS, FACTORS)
-ax.set(ylim=(0, 1.05), xlabel="side of the blocks in pixels", ylabel="best IoU that is possible")
+ax.set(ylim=(0, 1.05), xlabel="side of the blocks in pixels", ylabel="IoU of the truth in blocks")
 ax.legend()
 plt.show()
 
@@ -279,7 +279,7 @@ assert best_in_blocks(np.zeros((5, 7), np.uint8), 4).shape == (5, 7)
 
 # %% tags=["see"]
 print(
-    f"The best answer in blocks of 2 pixels has a mean IoU of {np.nanmean(bounds[1]):.3f} (what it "
+    f"The truth in blocks of 2 pixels has a mean IoU of {np.nanmean(bounds[1]):.3f} (what it "
     "loses lies in the void along the contours), in blocks of 4 "
     f"{np.nanmean(bounds[2]):.3f}, in blocks of 8 {np.nanmean(bounds[3]):.3f}; *{hardest}* falls "
     f"to {bounds[3][worst]:.3f}."
@@ -357,7 +357,7 @@ for name, (model, data, _) in plans.items():
     )  # fmt: skip
     seconds[name] = sum(history["seconds"])
 seconds["vgg-transfer"] += pretraining
-sorted(path.name for path in (RUNS / "unet").iterdir())
+print(*sorted(path.name for path in (RUNS / "unet").iterdir()))
 
 # %% [markdown]
 # `load_segmenter` loads a model that labels pixels; from a patch classifier it makes the dense
@@ -417,6 +417,8 @@ if ROOT == SHAPES:
     assert painted["patch-classifier"] > painted["unet"] + 0.3  # classes in an image
 
 # %% [markdown]
+# (Chapters 4, 5 and 6 had other numbers of masks and of epochs, so their models have other scores.)
+#
 # Numbers are not enough. Look at the same images through all models: what kind of error does each
 # make?
 
@@ -489,6 +491,11 @@ if ROOT == SHAPES:
     assert as_zero < left_out - 0.1 and abs(one_count - left_out) > 0.002
 
 # %% [markdown]
+# Why do the dots lie in bands? In an image of one object the mean is over two classes. A few pixels
+# that bear the name of a third, which is not there, add a class with an IoU of 0: from
+# $(1 + 1) / 2$ the image falls to $(1 + 1 + 0) / 3$, however few they are. That is what a score by
+# image is sensitive to, and one count over the split hardly at all.
+#
 # ## Where it fails, and why
 #
 # ### Which classes are mixed up
@@ -500,9 +507,8 @@ if ROOT == SHAPES:
 plot_confusion(result["confusion"], result["classes"])
 
 # %% [markdown]
-# With 5 classes one can look; with 21 it is better to sort. The background deserves a list of its
-# own, since mixing it up with an object is a matter of the contour, while mixing up two objects is
-# a matter of what the model takes the object for.
+# With 5 classes one can look; with 21 it is better to sort. The background is left out here: we want
+# to know which objects the model takes for which.
 
 # %%
 counts = np.array(result["confusion"])
@@ -558,6 +564,7 @@ rates = {name: wrong[name] / np.maximum(total, 1) for name in plans}
 
 # %% alt="A line for each of the four models, with different markers: the share of wrong object pixels for five ranges of the distance from the contour, from below 2 pixels to beyond 9 pixels."
 ranges = ["below 2", "2 to 4", "4 to 6", "6 to 9", "beyond 9"]
+ranges = [f"{name}\n({n:,.0f} pixels)" for name, n in zip(ranges, total, strict=True)]
 styles = zip(["o-", "s--", "^-.", "D:"], [VERMILLION, BLUE, "#009E73", "black"], strict=True)
 figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
 for (name, rate), (style, colour) in zip(rates.items(), styles, strict=True):
@@ -581,9 +588,11 @@ if ROOT == SHAPES:
     assert (rates["patch-classifier"][2:4] > rates["unet"][2:4] + 0.1).all()  # too small a window
 
 # %% [markdown]
-# The patch classifier is not mainly imprecise: it is wrong deep inside of objects, where its window
-# of 9 pixels sees one plain surface. No sharper contour would help it; more context would. At the
-# contours the U-Net beats the encoder-decoder, which is what its skip connections are for.
+# The patch classifier is not mainly imprecise: it is wrong inside of objects. From 4 pixels on its
+# window of 9 sees one plain surface. No sharper contour would help it; more context would. (Farthest
+# inside there are only large discs and squares. There are fewer names to confuse, and few pixels, so
+# do not read much into the last points.) At the contours the U-Net beats the encoder-decoder, which
+# is what its skip connections are for.
 #
 # ### The worst images
 #
@@ -609,9 +618,10 @@ plot_predictions(
 #
 # ## Your own photo
 #
-# Nothing is missing any more: `train` has written the best model to `best.keras`, and the model
-# knows its classes and the size of its training images. `PHOTO` is the line to change. Without a
-# photo of yours, a scene is drawn that is larger than the training images and not square.
+# `train` has written the best model to `best.keras`, and the model knows its classes and the size of
+# its training images. In a notebook, `PHOTO` is the line to change; whoever runs the chapter as a
+# script takes the command below, or all models are trained again. Without a photo of yours, a scene
+# is drawn that is larger than the training images and not square.
 
 # %%
 PHOTO = RUNS / "photo.png"  # for your own: PHOTO = Path("photo.jpg")
@@ -703,19 +713,20 @@ print(
 #
 # The data set that this library is named after has, in its year 2009, 1,499 photographs with masks,
 # 749 for training and 750 for validation, and 20 classes beside the background. Networks of full
-# size on photographs want a GPU. The commands are those that you know; what the GPU needs is in
+# size on photographs want a GPU. `voc-seg train` does what the function `train` did above; what the
+# GPU needs, and what to do if its memory is too small, is in
 # [the how-to](../howto/voc2009_gpu.md).
 #
 # ```bash
 # voc-seg download --data data
 #
-# voc-seg train patch-classifier --data data --out runs/voc2009/patch --window 65
-# voc-seg train encoder-decoder --data data --out runs/voc2009/encoder-decoder --epochs 60
-# voc-seg train unet --data data --out runs/voc2009/unet --epochs 60
-# voc-seg train vgg-transfer --data data --out runs/voc2009/vgg --epochs 40
+# voc-seg train patch-classifier --data data --out runs/patch --size 224 --window 65 --epochs 20
+# voc-seg train encoder-decoder --data data --out runs/ed --size 320 --batch-size 16 --epochs 120
+# voc-seg train unet --data data --out runs/unet --size 320 --batch-size 16 --epochs 120
+# voc-seg train vgg-transfer --data data --out runs/vgg --size 320 --batch-size 16 --epochs 40
 #
-# voc-seg evaluate runs/voc2009/vgg/best.keras --data data --json runs/voc2009/vgg.json
-# voc-seg predict runs/voc2009/vgg/best.keras photo.jpg --out mine --overlay --cutout
+# voc-seg evaluate runs/vgg/best.keras --data data --json runs/vgg/val.json
+# voc-seg predict runs/vgg/best.keras photo.jpg --out mine --overlay --cutout
 # ```
 #
 # (And `evaluate` likewise for the other three.) After a kill, the same `train` command with
@@ -737,8 +748,8 @@ print(
 # All of these were trained on more images than the 749 of VOC 2009: SBD, the Semantic Boundaries
 # Dataset, adds masks to thousands of VOC's photographs. They are judged on other images, too, and
 # FCN and DeepLab begin with a VGG16 that has learned from ImageNet. So the table gives an order of
-# magnitude, not a target. The closest in its amount of data is FCN on VGG16 without SBD, with half
-# as many images again. The encoder-decoder and the U-Net of this course start from nothing and have
+# magnitude, not a target. The closest in its amount of data is FCN on VGG16 without SBD, with one
+# and a half times as many images. The encoder-decoder and the U-Net of this course start from nothing and have
 # only the 749 masks; no row is comparable, and there is every reason to expect less of them than of
 # `vgg-transfer`.
 #

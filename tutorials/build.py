@@ -180,14 +180,21 @@ def add_folds(text):
 
 
 def link_terms(cells):
-    """Links the first use of each term of the glossary in a chapter to its entry."""
+    """Links the first use of each term of the glossary in a chapter to its entry.
+
+    Not in headings, code, mathematics and links, not as a part of a longer term, and not below
+    "Further reading", where titles stand.
+    """
     glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    for term in re.findall(r"^## (.+)$", glossary, flags=re.M):
-        name = re.escape(term).replace(r"\ ", r"\s+")
-        # Neither in headings nor in code, mathematics and links.
-        pattern = rf"^#.*$|`[^`]*`|\$[^$]*\$|\[[^]]*\]\([^)]*\)|\b({name})(?:s\b|\b)"
+    terms = re.findall(r"^## (.+)$", glossary, flags=re.M)
+    patterns = {term: re.escape(term).replace(r"\ ", r"\s+") for term in terms}
+    for term, name in patterns.items():
+        longer = [p for t, p in patterns.items() if term.lower() in t.lower() and t != term]
+        skip = [r"^#.*$", r"`[^`]*`", r"\$[^$]*\$", r"\[[^]]*\]\([^)]*\)", *longer]
+        pattern = rf"{'|'.join(skip)}|\b({name})(?:s\b|\b)"
         for cell in cells:
-            found = (m for m in re.finditer(pattern, cell.source, re.M | re.I) if m[1])
+            text = cell.source.partition("## Further reading")[0]
+            found = (m for m in re.finditer(pattern, text, re.M | re.I) if m[1])
             match = next(found, None)
             if match:
                 link = f"[{match[0]}](../glossary.md#{slugify(term, '-')})"

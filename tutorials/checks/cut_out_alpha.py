@@ -43,6 +43,13 @@ def alpha_first(image, labels, keep):
     return np.roll(expected(image, labels, keep), 1, axis=-1)
 
 
+def protected():
+    """Arguments whose image nobody can write to."""
+    image = LARGE.copy()
+    image.flags.writeable = False
+    return image, np.arange(35, dtype=np.uint8).reshape(5, 7) % 5, [2]
+
+
 SMALL = np.array([[[10, 20, 30], [40, 50, 60], [70, 80, 90]]], np.uint8)
 LARGE = np.random.default_rng(8).integers(1, 255, (5, 7, 3), np.uint8)
 CASES = [
@@ -65,6 +72,12 @@ CASES = [
         "the same image, keep [7]: a class that does not occur",
         (LARGE, np.arange(35, dtype=np.uint8).reshape(5, 7) % 5, [7]),
         "A class that does not occur gives an image that is transparent everywhere.",
+    ),
+    (
+        "the same image, write-protected, keep [2]",
+        protected,
+        "Your function writes into the image that it was given, and whoever called it still needs "
+        "it. Make a new array for the result.",
     ),
 ]
 MISTAKES = [

@@ -28,13 +28,15 @@ def view(answer):
         raise ValueError("expected the model")
     trained = {id(weight) for weight in answer.trainable_weights}
     names = [x.name for x in answer.layers if any(id(weight) in trained for weight in x.weights)]
-    return "training " + (", ".join(names) or "nothing")
+    return "a model that trains " + (", ".join(names) or "nothing")
 
 
 def expected(model, first):
     """Written down without looking at the model's flags."""
     blocks = [block for block in BLOCKS if block >= int(first.removeprefix("block"))]
-    return "training " + ", ".join(f"block{block}_conv{i}" for block in blocks for i in (1, 2))
+    return "a model that trains " + ", ".join(
+        f"block{block}_conv{i}" for block in blocks for i in (1, 2)
+    )
 
 
 def flags(model, first, behind, inside, normalisation=False, whole=True):

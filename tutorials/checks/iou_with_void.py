@@ -25,6 +25,17 @@ def recall(truth, prediction, num_classes):
     return ratios(*judged(truth, prediction), num_classes, lambda t, p: np.sum(t))
 
 
+def dice(truth, prediction, num_classes):
+    sums = sum_in_place_of_union(truth, prediction, num_classes)
+    return [2 * value for value in sums]
+
+
+def absent_in_truth(truth, prediction, num_classes):
+    iou = expected(truth, prediction, num_classes)
+    there = [np.any(truth == c) for c in range(num_classes)]
+    return np.where(there, iou, np.nan)
+
+
 def sum_in_place_of_union(truth, prediction, num_classes):
     return ratios(*judged(truth, prediction), num_classes, lambda t, p: np.sum(t) + np.sum(p))
 
@@ -50,23 +61,29 @@ def ratios(truth, prediction, num_classes, below):
     return values
 
 
+TRUTH = np.array([[0, 0, 0, 0], [0, 1, 1, 1]])
+PREDICTION = np.array([[0, 0, 1, 1], [0, 0, 1, 1]])
 CASES = [
     (
-        "truth [[0, 0, 0], [0, 1, 1]], prediction [[0, 0, 1], [0, 0, 1]], two classes, no void",
-        (np.array([[0, 0, 0], [0, 1, 1]]), np.array([[0, 0, 1], [0, 0, 1]]), 2),
+        "truth [[0, 0, 0, 0], [0, 1, 1, 1]], prediction [[0, 0, 1, 1], [0, 0, 1, 1]], two "
+        "classes, no void",
+        (TRUTH, PREDICTION, 2),
         "Count for class 1 by hand: how many pixels have a 1 in both maps, how many in at least "
         "one of them?",
     ),
     (
-        "the same with a column of void: truth [[0, 0, 0, 255], [0, 1, 1, 255]], "
-        "prediction [[0, 0, 1, 1], [0, 0, 1, 0]]",
-        (np.array([[0, 0, 0, 255], [0, 1, 1, 255]]), np.array([[0, 0, 1, 1], [0, 0, 1, 0]]), 2),
+        "the same with a column of void, on which the prediction is 1 above and 0 below",
+        (
+            np.hstack([TRUTH, [[255], [255]]]),
+            np.hstack([PREDICTION, [[1], [0]]]),
+            2,
+        ),
         "The judged pixels are those of the case before, and so are the right numbers. Which "
         "pixels of the last column does your function count?",
     ),
     (
         "the first case with four classes: class 2 is nowhere, class 3 nowhere either",
-        (np.array([[0, 0, 0], [0, 1, 1]]), np.array([[0, 0, 1], [0, 0, 1]]), 4),
+        (TRUTH, PREDICTION, 4),
         "What does your function return for a class whose union has no pixel? A division of "
         "zero by zero has to be caught before it happens.",
     ),
@@ -88,6 +105,16 @@ MISTAKES = [
         void_as_background,
         "Void became background: an object that is predicted there counts as an error, and a "
         "background as a hit. Void is no class.",
+    ),
+    (
+        dice,
+        "This is the Dice coefficient, twice the hits over the sum of both areas: another measure, "
+        "which is always larger. IoU divides the hits by the union.",
+    ),
+    (
+        absent_in_truth,
+        "Absent judged by the truth alone: a class that is predicted and not there is an error, "
+        "and has the IoU 0. Only one that is in neither map has none.",
     ),
     (
         recall,

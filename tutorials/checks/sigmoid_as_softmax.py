@@ -56,8 +56,9 @@ CASES = [
     (
         "very sure logits, z = [-1000.0, 1000.0]",
         (np.array([-1000.0, 1000.0]),),
-        "e^1000 is more than a floating-point number can hold. Subtract the larger of the two "
-        "logits from both, before you exponentiate.",
+        "e^1000 is more than a floating-point number can hold. Subtract the larger one of a "
+        "pixel's two logits from both, before you exponentiate (a maximum over the last axis, with "
+        "`keepdims`; one for all pixels would not do).",
     ),
 ]
 MISTAKES = [

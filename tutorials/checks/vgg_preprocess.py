@@ -48,8 +48,8 @@ CASES = [
     (
         "an image of 2 x 2 pixels, uint8",
         lambda: (np.arange(0, 240, 20, dtype=np.uint8).reshape(2, 2, 3),),
-        "Whole numbers of 8 bits hold 0..255 only. Is something rounded, wrapped or clipped, and "
-        "is it the last axis that you reverse?",
+        "Whole numbers of 8 bits hold 0..255 only: make floats of them before you subtract, in an "
+        "array of your own. And is it the last axis that you reverse?",
     ),
     (
         "a batch of two images, floats, write-protected",

@@ -10,6 +10,8 @@ import numpy as np
 def confusion(truth, prediction, num_classes):
     """Counts pixels by true and predicted class, without a loop over pixels or classes.
 
+    (A loop gives the right counts, too; the check cannot see that you wait for them.)
+
     Number the pairs (t, p) as the cells of a table with C columns are numbered, row by row: the
     pair has the number t * C + p. Then count how often each number occurs (`numpy.bincount`), and
     give the C * C counts the shape of the table.

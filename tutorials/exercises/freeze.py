@@ -23,8 +23,8 @@ def freeze(model, first):
         block3_conv1 True, block3_norm1 False.
 
     Args:
-        model: a `keras.Model`; its layers are called blockI_convJ, blockI_normJ and blockI_pool,
-            after the input's.
+        model: a `keras.Model`; the layer of the input comes first, the others are called
+            blockI_convJ, blockI_normJ and blockI_pool.
         first: name of a block of the model, such as "block2".
 
     Returns:
