@@ -220,7 +220,11 @@ def shorten(arguments):
         return [*arguments, "--train", "4", "--val", "2"]
     if arguments[0] != "train":
         return arguments
-    return [*arguments, *TRAIN, "--window", "5", "--weights", "encoder.keras"]
+    special = {
+        "patch-classifier": ["--window", "5"],
+        "vgg-transfer": ["--weights", "encoder.keras"],
+    }
+    return [*arguments, *TRAIN, *special.get(arguments[1], [])]
 
 
 def run(arguments, settings):
