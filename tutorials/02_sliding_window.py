@@ -15,7 +15,7 @@
 # - say what a window of nine pixels knows, and measure what it cannot know;
 # - count the multiplications of a network, and say how many of them are done again and again.
 #
-# **Time:** about half an hour of reading; the code runs in about one minute on two cores.
+# **Time:** about half an hour of reading; the code runs in about half a minute on two cores.
 # **Stands on:** [chapter 1](01_pixels_and_masks.md).
 
 # %%

@@ -16,7 +16,7 @@
 # - compute the receptive field of a stack of layers, and check it by an experiment;
 # - judge a patch classifier on whole images, in seconds.
 #
-# **Time:** about half an hour of reading; the code runs in about two minutes on two cores.
+# **Time:** about half an hour of reading; the code runs in less than a minute on two cores.
 # **Stands on:** [chapter 2](02_sliding_window.md).
 
 # %%

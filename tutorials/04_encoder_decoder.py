@@ -16,7 +16,7 @@
 # - say where checkerboards come from, and choose a kernel that has no part in them;
 # - train an encoder-decoder, and measure where it goes wrong: along the contours.
 #
-# **Time:** about half an hour of reading; the code runs in about 2 minutes on two cores.
+# **Time:** about half an hour of reading; the code runs in about two minutes on two cores.
 # **Stands on:** [chapter 3](03_one_pass.md).
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 # - measure what one part of a network is worth: an ablation with everything else equal;
 # - judge contours by themselves, by the IoU in a band around them, and look at feature maps.
 #
-# **Time:** about half an hour of reading; the code runs in about 2 minutes on two cores.
+# **Time:** about half an hour of reading; the code runs in about two minutes on two cores.
 # **Stands on:** [chapter 4](04_encoder_decoder.md).
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 # - train in two stages, the decoder first and the encoder afterwards, and prove what was frozen;
 # - say how many masks a pretrained encoder is worth, from curves that you have measured.
 #
-# **Time:** about half an hour of reading; the code runs in about 3 minutes on two cores.
+# **Time:** about half an hour of reading; the code runs in about three minutes on two cores.
 # **Stands on:** [chapter 5](05_unet.md).
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 # - write the loss as a mean over the pixels that have a label, with or without weights;
 # - weigh classes in Keras, and say what that buys and what it costs.
 #
-# **Time:** about half an hour of reading; the code runs in about two minutes on two cores.
+# **Time:** about half an hour of reading; the code runs in about one minute on two cores.
 # **Stands on:** [chapter 1](01_pixels_and_masks.md) for masks, void and the mean IoU,
 # [chapter 5](05_unet.md) for U-Net.
 

@@ -16,7 +16,7 @@
 #   images;
 # - segment a photo of your own, in Python and on the command line, and train on PASCAL VOC 2009.
 #
-# **Time:** about half an hour of reading; the code runs in about 3 minutes on two cores.
+# **Time:** about half an hour of reading; the code runs in about three minutes on two cores.
 # **Stands on:** [chapter 6](06_transfer.md) and all before it: the four models of this chapter are
 # theirs.
 #

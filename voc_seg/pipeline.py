@@ -186,7 +186,9 @@ def read_pairs(folder, ids, description):
 
     A broken file is reported here, by its name, and not in the middle of the training.
     """
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool, tqdm(total=len(ids), desc=description, unit="image") as bar:
         # In chunks, or a data set that is read only to be checked would fill the memory.
-        for start in tqdm(range(0, len(ids), 32), desc=description, unit="32 images"):
-            yield from pool.map(folder.pair, ids[start : start + 32])
+        for start in range(0, len(ids), 32):
+            for pair in pool.map(folder.pair, ids[start : start + 32]):
+                bar.update()
+                yield pair
