@@ -158,11 +158,6 @@ def refused(arguments, capsys, *expected):
 ARGUMENTS = {
     "empty path": (["train", "unet", "--data", "", "--out", "y"], "--data"),
     "seed too large": (["train", "unet", "--data", "x", "--out", "y", "--seed", 10**20], "--seed"),
-    "window of a U-Net": (["train", "unet", "--data", "x", "--out", "y", "--window", 9], "window"),
-    "weights of a U-Net": (
-        ["train", "unet", "--data", "x", "--out", "y", "--weights", "none"],
-        "weights",
-    ),
     "no command": ([], "COMMAND"),
     "unknown command": (["segment"], "segment"),
     "unknown model": (["train", "resnet", "--data", "x", "--out", "y"], "resnet"),
@@ -332,6 +327,15 @@ def test_as_a_process_of_its_own_it_prints_one_line_and_no_traceback(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
     assert result.returncode == 2 and result.stdout == ""
     assert result.stderr == "voc-seg: error: nowhere: no such folder\n"
+
+
+def test_an_option_without_effect_is_mentioned(tmp_path, capsys):
+    options = ["--window", "9", "--weights", "none"]
+    with pytest.raises(SystemExit):
+        main(["train", "unet", "--data", str(tmp_path / "none"), "--out", "y", *options])
+    error = capsys.readouterr().err
+    assert "--window has no effect on unet, only on patch-classifier\n" in error
+    assert "--weights has no effect on unet, only on vgg-transfer\n" in error
 
 
 def test_masks_that_hold_255_for_the_object_are_not_taken_for_void(broken, tmp_path, capsys):

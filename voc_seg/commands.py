@@ -59,7 +59,7 @@ def download(options):
 def train(options):
     for name, model in (("window", "patch-classifier"), ("weights", "vgg-transfer")):
         if getattr(options, name) is not None and options.model != model:
-            raise ValueError(f"--{name}: has no effect on {options.model}, only on {model}")
+            print(f"--{name} has no effect on {options.model}, only on {model}", file=sys.stderr)
     folder = open_folder(options.data, options.year, options.classes)
     train_ids, val_ids = folder.ids("train"), folder.ids("val")
     if options.out.is_dir() and any(options.out.iterdir()) and not options.resume:
