@@ -20,16 +20,15 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("voc-seg: interrupted", file=sys.stderr)
         sys.exit(130)
-    except MemoryError:
-        fail("not enough memory; try a smaller --size, --batch-size or --filters")
     except OSError as error:
         fail(": ".join(str(e) for e in (error.filename, error.strerror) if e) or error)
     except (ValueError, ImportError) as error:  # ImportError: KERAS_BACKEND is not installed
         fail(error)
     except Exception as error:
-        # Each backend has an error of its own for a network or a batch that is too large.
+        # Beside Python's MemoryError each backend has an error of its own for what is too large.
         name = f"{type(error).__name__} {error}".upper().replace("_", "")
-        if "RESOURCEEXHAUSTED" not in name and "OUTOFMEMORY" not in name:
+        known = isinstance(error, MemoryError) or "RESOURCEEXHAUSTED" in name
+        if not known and "OUTOFMEMORY" not in name:
             raise
         fail("not enough memory; try a smaller --size, --batch-size or --filters")
 
@@ -62,10 +61,18 @@ def parser():
     sub = command("shapes", commands.shapes, "write the embedded data set, in VOC's layout")
     add_data(sub, help="the folder to write to")
     sub.add_argument(
-        "--train", type=whole(1), default=400, metavar="N", help="training images; default: 400"
+        "--train",
+        type=whole(1),
+        default=400,
+        metavar="N",
+        help="training images; default: %(default)s",
     )
     sub.add_argument(
-        "--val", type=whole(1), default=100, metavar="N", help="validation images; default: 100"
+        "--val",
+        type=whole(1),
+        default=100,
+        metavar="N",
+        help="validation images; default: %(default)s",
     )
     sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: %(default)s")
 
@@ -92,7 +99,7 @@ def parser():
         type=whole(1),
         default=224,
         metavar="S",
-        help="side of the images in pixels; default: 224",
+        help="side of the images in pixels; default: %(default)s",
     )
     sub.add_argument(
         "--batch-size", type=whole(1), metavar="B",

@@ -86,7 +86,7 @@ def train(options):
     common = {"size": options.size, "seed": options.seed}
     if options.model == "patch-classifier":
         data = WindowDataset(
-            folder, train_ids, options.window or 33, batch_size=options.batch_size or 256,
+            folder, train_ids, model.input_shape[1], batch_size=options.batch_size or 256,
             augment=True, **common,
         )  # fmt: skip
     else:
@@ -113,15 +113,16 @@ def train(options):
 def build(options, num_classes):
     import voc_seg
 
-    width = {} if options.filters is None else {"filters": options.filters}
+    given = {"filters": options.filters}
     if options.model == "patch-classifier":
-        return voc_seg.build_patch_classifier(num_classes, window=options.window or 33, **width)
-    if options.model == "vgg-transfer":
-        weights = None if options.weights == "none" else options.weights or "imagenet"
-        return voc_seg.build_vgg_transfer(num_classes, weights=weights, **width)
-    if options.model == "unet":
-        return voc_seg.build_unet(num_classes, **width)
-    return voc_seg.build_encoder_decoder(num_classes, **width)
+        given["window"] = options.window
+    elif options.model == "vgg-transfer":
+        given["weights"] = options.weights
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.get("weights") == "none":
+        given["weights"] = None
+    builder = getattr(voc_seg, f"build_{options.model.replace('-', '_')}")
+    return builder(num_classes, **given)  # what is not given has the builder's default
 
 
 def evaluate(options):

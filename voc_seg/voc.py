@@ -198,12 +198,10 @@ def find_folder(data, year=None):
     folders = [*data.glob("VOC[0-9]*/"), *data.glob("VOCdevkit/VOC[0-9]*/")]
     found = {p.name: p for p in folders if p.is_dir()}
     name = f"VOC{year}" if year else next(iter(found)) if len(found) == 1 else "VOC2009"
-    if name not in found and found and not year:
-        raise FileNotFoundError(
-            f"{data}: holds {', '.join(sorted(found))}; expected {name}, or a year"
-        )
     if name not in found:
         holds = ", ".join(sorted(found)) or "neither ImageSets nor a VOC20xx folder"
+        if found and not year:
+            raise FileNotFoundError(f"{data}: holds {holds}; expected {name}, or a year")
         raise FileNotFoundError(
             f"{data}: holds {holds}; expected a data set in VOC's layout, or VOCdevkit/{name} "
             "(`voc-seg download` fetches the years 2007 to 2012)"
