@@ -1,31 +1,39 @@
 """The command line: `voc-seg --help`.
 
-Here stand the arguments, in `voc_seg.commands` what is done with them.
+The arguments are defined here, one function for each command; `voc_seg.commands` acts on them.
 """
 
 import argparse
+import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from voc_seg import commands
+from typing import Any, NoReturn
 
 MODELS = ("patch-classifier", "encoder-decoder", "unet", "vgg-transfer")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs `voc-seg`; a failure is one sentence on standard error and exit status 2."""
-    options = parser().parse_args(arguments)
     try:
+        prepare_output()
+        options, unknown = parser().parse_known_args(arguments)
+        if unknown:
+            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("voc-seg: interrupted", file=sys.stderr)
-        sys.exit(130)
+        fail("interrupted", status=130)
+    except BrokenPipeError:  # the reader of the output has seen enough
+        silence_output()
+        sys.exit(1)
     except OSError as error:
-        fail(": ".join(str(e) for e in (error.filename, error.strerror) if e) or error)
+        file = error.filename or "standard output"  # other files are always named
+        fail(f"{file}: {error.strerror}" if error.strerror else error)
     except (ValueError, ImportError) as error:  # ImportError: KERAS_BACKEND is not installed
         fail(error)
     except Exception as error:
-        # Beside Python's MemoryError each backend has an error of its own for what is too large.
+        # Besides Python's MemoryError, each backend has its own error for what is too large.
         name = f"{type(error).__name__} {error}".upper().replace("_", "")
         known = isinstance(error, MemoryError) or "RESOURCEEXHAUSTED" in name
         if not known and "OUTOFMEMORY" not in name:
@@ -33,144 +41,195 @@ def main(arguments=None):
         fail("not enough memory; try a smaller --size, --batch-size or --filters")
 
 
-def fail(error):
-    print("voc-seg: error:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(2)
+def prepare_output() -> None:
+    """Makes printing safe: a closed stream goes nowhere, an unknown character is escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def silence_output() -> None:
+    """Keeps Python from writing what is left to a closed pipe or a full disk when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def fail(error: object, status: int = 2) -> NoReturn:
+    """Prints one sentence on standard error and exits."""
+    kind = "" if status == 130 else "error: "
+    print(f"voc-seg: {kind}" + " ".join(str(error).split()), file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_output()
+    sys.exit(status)
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without repeating the usage."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def parser():
+def parser() -> Parser:
+    """The parser of all commands."""
+    from voc_seg import __version__
+
     top = Parser(prog="voc-seg", description="Semantic segmentation, step by step.")
-    subparsers = top.add_subparsers(required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=f"voc-seg {__version__}")
+    top.set_defaults(parser=top)
+    subparsers = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    for add in (add_demo, add_shapes, add_download, add_train, add_evaluate, add_predict):
+        add(subparsers)
+    return top
 
-    def command(name, run, help):
-        sub = subparsers.add_parser(name, help=help, description=help)
-        sub.set_defaults(run=run)
-        return sub
 
-    sub = command("demo", commands.demo, "train and compare all models on the embedded data set")
+def add_command(subparsers: Any, run: Callable[[argparse.Namespace], None], help: str) -> Parser:
+    """Adds the command that a function carries out, under the function's name."""
+    sub = subparsers.add_parser(run.__name__, help=help, description=help)
+    sub.set_defaults(run=run, parser=sub)
+    return sub
+
+
+def add_demo(subparsers: Any) -> None:
+    """Defines `voc-seg demo`."""
+    from voc_seg.commands import demo
+
+    sub = add_command(subparsers, demo, "train and compare five models on the built-in data set")
     sub.add_argument("--out", type=path, default=Path("runs/demo"), help="default: %(default)s")
     sub.add_argument("--seed", type=whole(0), default=0, help="default: %(default)s")
 
-    sub = command("shapes", commands.shapes, "write the embedded data set, in VOC's layout")
-    add_data(sub, help="the folder to write to")
-    sub.add_argument(
-        "--train",
-        type=whole(1),
-        default=400,
-        metavar="N",
-        help="training images; default: %(default)s",
-    )
-    sub.add_argument(
-        "--val",
-        type=whole(1),
-        default=100,
-        metavar="N",
-        help="validation images; default: %(default)s",
-    )
-    sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: %(default)s")
 
-    sub = command("download", commands.download, "fetch PASCAL VOC, check it and unpack it")
-    add_data(sub, help="the folder that will hold VOCdevkit")
-    sub.add_argument("--year", type=int, default=2009, help="2007 to 2012; default: %(default)s")
+def add_shapes(subparsers: Any) -> None:
+    """Defines `voc-seg shapes`."""
+    from voc_seg.commands import shapes
+
+    sub = add_command(subparsers, shapes, "write the built-in data set, in VOC's layout")
+    sub.add_argument("--data", **DATA, help="the folder to write to")
+    sub.add_argument("--train", **number(1, 400, 10**6), help="training images; default: 400")
+    sub.add_argument("--val", **number(1, 100, 10**6), help="validation images; default: 100")
+    sub.add_argument("--seed", **number(0, 0), help="default: 0")
+
+
+def add_download(subparsers: Any) -> None:
+    """Defines `voc-seg download`."""
+    from voc_seg.commands import download
+
+    sub = add_command(subparsers, download, "fetch PASCAL VOC, check it and unpack it")
+    sub.add_argument("--data", **DATA, help="the folder that will hold VOCdevkit")
+    sub.add_argument("--year", type=int, default=2009, help="2007 to 2012; default: 2009")
     sub.add_argument("--archive", type=path, metavar="FILE", help="the archive, if you have it")
     sub.add_argument(
-        "--mirror", metavar="URL", help="where else to fetch the archive from: the URL of the file "
-        "or of its folder",
-    )  # fmt: skip
+        "--mirror", metavar="URL", help="where else to fetch the archive: its URL or its folder's"
+    )
 
-    sub = command("train", commands.train, "train a model")
+
+def add_train(subparsers: Any) -> None:
+    """Defines `voc-seg train`."""
+    from voc_seg.commands import train
+
+    sub = add_command(subparsers, train, "train a model")
     sub.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
-    add_data(sub)
-    add_year(sub)
+    sub.add_argument("--data", **DATA, help="a folder in VOC's layout, or one that holds VOCdevkit")
+    sub.add_argument("--year", **YEAR)
     sub.add_argument(
         "--classes",
         default="all",
         help="all (default), object, or a list without the background: cat,dog,cow",
     )
     sub.add_argument(
-        "--size",
-        type=whole(1),
-        default=224,
-        metavar="S",
-        help="side of the images in pixels; default: %(default)s",
+        "--size", **number(1, 224, 1 << 14), help="side of the images in pixels; default: 224"
     )
     sub.add_argument(
-        "--batch-size", type=whole(1), metavar="B",
+        "--batch-size",
+        **number(1, None, 10**6),
         help="images (default: 8) or, for patch-classifier, windows (default: 256) in a batch",
-    )  # fmt: skip
+    )
+    sub.add_argument("--epochs", **number(1, 20, 10**6), help="default: 20")
     sub.add_argument(
-        "--epochs", type=whole(1), default=20, metavar="E", help="default: %(default)s"
+        "--validate-every", **number(1, 1, 10**6), help="validate every N epochs; default: 1"
     )
     sub.add_argument(
-        "--validate-every", type=whole(1), default=1, metavar="E", help="epochs; default: 1"
+        "--weights",
+        metavar="imagenet|none|FILE.h5",
+        help="of VGG16, for vgg-transfer only; default: imagenet",
     )
     sub.add_argument(
-        "--weights", metavar="imagenet|none|PATH",
-        help="of the encoder, for vgg-transfer only; default: imagenet",
-    )  # fmt: skip
+        "--encoder",
+        type=path,
+        metavar="FILE.keras",
+        help="your own encoder in place of VGG16, for vgg-transfer only",
+    )
     sub.add_argument(
-        "--window", type=whole(1), help="in pixels, for patch-classifier only; default: 33"
+        "--window",
+        **number(1, None, 1 << 14),
+        help="pixels, for patch-classifier only; default: 33",
     )
     sub.add_argument(
         "--filters",
-        type=whole(1),
-        metavar="F",
+        **number(1, None, 1 << 14),
         help="width of the network; default: 64, patch-classifier 32",
     )
-    sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: %(default)s")
+    sub.add_argument("--seed", **number(0, 0), help="default: 0")
     sub.add_argument("--out", type=path, required=True, metavar="DIR", help="a new folder")
     sub.add_argument(
-        "--resume", action="store_true", help="go on with the run in DIR, all else given as before"
+        "--resume", action="store_true", help="continue the run in DIR, all else given as before"
     )
 
-    sub = command("evaluate", commands.evaluate, "judge a model: IoU by class at full resolution")
-    sub.add_argument("model", type=path, metavar="MODEL.keras")
-    add_data(sub)
-    add_year(sub)
-    sub.add_argument("--split", default="val", help="default: %(default)s")
-    sub.add_argument("--json", type=path, metavar="FILE", help="write the result there")
-    sub.add_argument("--masks", type=path, metavar="DIR", help="write the predictions there")
 
-    sub = command("predict", commands.predict, "label the pixels of your own images")
+def add_evaluate(subparsers: Any) -> None:
+    """Defines `voc-seg evaluate`."""
+    from voc_seg.commands import evaluate
+
+    sub = add_command(subparsers, evaluate, "score a model: IoU by class at full resolution")
+    sub.add_argument("model", type=path, metavar="MODEL.keras")
+    sub.add_argument("--data", **DATA, help="a folder in VOC's layout, or one that holds VOCdevkit")
+    sub.add_argument("--year", **YEAR)
+    sub.add_argument("--split", default="val", help="default: val")
+    sub.add_argument("--json", type=path, metavar="FILE", help="write the result to this file")
+    sub.add_argument("--masks", type=path, metavar="DIR", help="write the predictions here")
+
+
+def add_predict(subparsers: Any) -> None:
+    """Defines `voc-seg predict`."""
+    from voc_seg.commands import predict
+
+    sub = add_command(subparsers, predict, "label the pixels of your own images")
     sub.add_argument("model", type=path, metavar="MODEL.keras")
     sub.add_argument("images", type=path, nargs="+", metavar="IMAGE")
     sub.add_argument("--out", type=path, required=True, metavar="DIR")
     sub.add_argument("--overlay", action="store_true", help="classes in colours, with a legend")
-    sub.add_argument("--cutout", action="store_true", help="the object on transparent ground")
-    return top
+    sub.add_argument("--cutout", action="store_true", help="the object on a transparent background")
 
 
-def add_data(sub, help="a folder in VOC's layout, or one that holds VOCdevkit"):
-    sub.add_argument("--data", type=path, required=True, metavar="ROOT", help=help)
-
-
-def add_year(sub):
-    sub.add_argument("--year", type=int, metavar="Y", help="default: the only one there, or 2009")
-
-
-def path(text):
-    if not text:  # not the present folder: a variable of the shell's is not set
+def path(text: str) -> Path:
+    """Turns an argument into a path; an empty one usually comes from an unset shell variable."""
+    if not text:
         raise argparse.ArgumentTypeError("found nothing, expected a path")
     return Path(text)
 
 
-def whole(low, high=2**32 - 1):
-    def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
+def whole(low: int, high: int = 2**32 - 1) -> Callable[[str], int]:
+    """A function that turns an argument into a whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        value = int(text) if text.isdecimal() and len(text) < 20 else None
         if value is None or not low <= value <= high:
             raise argparse.ArgumentTypeError(
-                f"found {text!r}, expected a whole number from {low} to {high}"
+                f"found {text[:40]!r}, expected a whole number from {low} to {high}"
             )
         return value
 
     return parse
+
+
+def number(low: int, default: int | None, high: int = 2**32 - 1) -> dict[str, Any]:
+    """What argparse needs to know of an option that takes a whole number."""
+    return {"type": whole(low, high), "default": default, "metavar": "N"}
+
+
+DATA: dict[str, Any] = {"type": path, "required": True, "metavar": "ROOT"}
+YEAR: dict[str, Any] = {"type": int, "metavar": "Y", "help": "default: the only one, or 2009"}

@@ -1,189 +1,240 @@
 """The commands of `voc-seg`; each takes the parsed arguments.
 
-What needs Keras is imported inside the functions, so that help and bad arguments answer at once.
+Anything that needs Keras is imported inside the functions, so `--help` and argument errors are
+instant. A result is on disk before anything is printed.
 """
 
 import json
-import logging
-import os
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from voc_seg.images import read_image, write_image, write_mask
-from voc_seg.voc import VOID, open_folder, palette
+from voc_seg.backend import load_backend
+from voc_seg.data.images import VOID, read_image, write_image, write_mask
+from voc_seg.data.voc import VOCFolder, open_folder
+from voc_seg.files import check_run, check_target, make_folder, one_process, replace
+
+if TYPE_CHECKING:
+    import keras
 
 
-def load_backend():
-    """Imports Keras without the backend's messages about processors and missing GPUs.
-
-    They come from C++, which writes to the file descriptor, and would bury what we have to say.
-    """
-    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        import keras
-
-        keras.ops.zeros(1)  # the devices are looked for when the first tensor is made
-        # Several models in one process are no mistake.
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(null)
-
-
-def demo(options):
+def demo(options: Namespace) -> None:
+    """`voc-seg demo`: trains five models and compares them."""
+    check_target(options.out)
     load_backend()
-    from voc_seg.demo import demo
+    import voc_seg.demo
 
-    demo(options.out, options.seed)
+    voc_seg.demo.demo(options.out, options.seed)
 
 
-def shapes(options):
-    from voc_seg.shapes import write_shapes
+def shapes(options: Namespace) -> None:
+    """`voc-seg shapes`: writes the built-in data set."""
+    from voc_seg.data.shapes import write_shapes
 
     path = write_shapes(options.data, options.train, options.val, options.seed)
     print(f"{path}: {options.train} training and {options.val} validation images")
 
 
-def download(options):
-    from voc_seg.download import download_voc
+def download(options: Namespace) -> None:
+    """`voc-seg download`: fetches PASCAL VOC."""
+    from voc_seg.data.download import download_voc
 
     path = download_voc(options.data, options.year, options.archive, options.mirror)
     print(f"{path} is complete")
 
 
-def train(options):
-    for name, model in (("window", "patch-classifier"), ("weights", "vgg-transfer")):
-        if getattr(options, name) is not None and options.model != model:
-            print(f"--{name} has no effect on {options.model}, only on {model}", file=sys.stderr)
+def train(options: Namespace) -> None:
+    """`voc-seg train`: trains a model on a folder in VOC's layout."""
+    mention_unused(options)
+    if options.weights is not None and options.encoder is not None:
+        raise ValueError("--weights, --encoder: found both, expected at most one of them")
     folder = open_folder(options.data, options.year, options.classes)
     train_ids, val_ids = folder.ids("train"), folder.ids("val")
-    if options.out.is_dir() and any(options.out.iterdir()) and not options.resume:
-        raise FileExistsError(f"{options.out}: is not empty; give another --out, or --resume")
-    names = ", ".join(folder.classes)
-    print(f"{len(train_ids)} images to train on, {len(val_ids)} to validate; classes: {names}")
+    check_target(options.out)
+    with one_process(options.out):
+        check_run(options.out, options.resume)
+        names = ", ".join(folder.classes)
+        print(f"{len(train_ids)} images to train on, {len(val_ids)} to validate; classes: {names}")
+        load_backend()
+        import keras
 
-    load_backend()
-    import keras
+        from voc_seg.checkpoints import best_mean_iou
+        from voc_seg.data.datasets import SegmentationDataset
+        from voc_seg.training import train as train_model
 
-    from voc_seg import training
-    from voc_seg.pipeline import SegmentationDataset, WindowDataset, read_pairs
+        keras.utils.set_random_seed(options.seed)
+        model = build(options, len(folder.classes))
+        check_files(folder, sorted({*train_ids, *val_ids}))
+        _, history = train_model(
+            model,
+            training_data(options, model, folder, train_ids),
+            SegmentationDataset(folder, val_ids, options.size),
+            options.out,
+            options.epochs,
+            validate_every=options.validate_every,
+            settings=settings(options),
+            resume=options.resume,
+        )
+    best = best_mean_iou(history)
+    print(f"best validation mean IoU {best:.4f} at {options.size} pixels; see {options.out}")
 
-    keras.utils.set_random_seed(options.seed)
-    model = build(options, len(folder.classes))
-    found = set()  # all masks, since a broken file should be found now, not after an hour
-    for _, mask in read_pairs(folder, sorted({*train_ids, *val_ids}), "checking the files"):
+
+def mention_unused(options: Namespace) -> None:
+    """Mentions options that the chosen model does not have: one line may serve all models."""
+    for name, model in (
+        ("window", "patch-classifier"),
+        ("weights", "vgg-transfer"),
+        ("encoder", "vgg-transfer"),
+    ):
+        if getattr(options, name) is not None and options.model != model:
+            print(f"--{name} has no effect on {options.model}, only on {model}", file=sys.stderr)
+
+
+def build(options: Namespace, num_classes: int) -> "keras.Model":
+    """Builds the model that the options describe; what they leave out has the builder's default."""
+    from voc_seg.models.encoder_decoder import build_encoder_decoder
+    from voc_seg.models.patch_classifier import build_patch_classifier
+    from voc_seg.models.saving import load_model
+    from voc_seg.models.unet import build_unet
+    from voc_seg.models.vgg_transfer import build_vgg_transfer
+
+    given: dict[str, Any] = {} if options.filters is None else {"filters": options.filters}
+    if options.model == "patch-classifier":
+        given |= {} if options.window is None else {"window": options.window}
+        return build_patch_classifier(num_classes, **given)
+    if options.model == "encoder-decoder":
+        return build_encoder_decoder(num_classes, **given)
+    if options.model == "unet":
+        return build_unet(num_classes, **given)
+    if options.weights is not None:
+        given["weights"] = None if options.weights == "none" else options.weights
+    if options.encoder is not None:
+        given["encoder"] = load_model(options.encoder)
+    return build_vgg_transfer(num_classes, **given)
+
+
+def training_data(
+    options: Namespace, model: "keras.Model", folder: VOCFolder, ids: Sequence[str]
+) -> "keras.utils.PyDataset":
+    """The augmented training data: windows for the patch classifier, images for the others."""
+    from voc_seg.data.datasets import SegmentationDataset, WindowDataset
+
+    common = {"size": options.size, "augment": True, "seed": options.seed}
+    if options.batch_size is not None:
+        common["batch_size"] = options.batch_size
+    if options.model == "patch-classifier":
+        return WindowDataset(folder, ids, model.input_shape[1], **common)
+    return SegmentationDataset(folder, ids, shuffle=True, **common)
+
+
+def settings(options: Namespace) -> dict[str, Any]:
+    """What determines a run, for `settings.json`; `training.train` adds the rest."""
+    return {
+        "model": options.model,
+        "data": str(options.data.resolve()),
+        "year": options.year,
+        "size": options.size,
+        "batch_size": options.batch_size,
+        "weights": options.weights,
+        "encoder": options.encoder and str(options.encoder),
+        "window": options.window,
+        "filters": options.filters,
+        "seed": options.seed,
+    }
+
+
+def check_files(folder: VOCFolder, ids: Sequence[str]) -> None:
+    """Reads all images and masks: a damaged file should be found now, not after an hour."""
+    from voc_seg.data.datasets import read_pairs
+
+    found: set[int] = set()
+    for _, mask in read_pairs(folder, ids, "checking the files"):
         found.update(np.unique(mask).tolist())
     if found <= {0, VOID}:
         raise ValueError(
             f"{folder.path}: its masks hold no class but the background and void (255); expected "
             f"{', '.join(f'{value} for {name}' for name, value in folder.classes.items())}"
         )
-    common = {"size": options.size, "seed": options.seed}
-    if options.model == "patch-classifier":
-        data = WindowDataset(
-            folder, train_ids, model.input_shape[1], batch_size=options.batch_size or 256,
-            augment=True, **common,
-        )  # fmt: skip
-    else:
-        data = SegmentationDataset(
-            folder, train_ids, batch_size=options.batch_size or 8, augment=True, shuffle=True,
-            **common,
-        )  # fmt: skip
-    validation = SegmentationDataset(folder, val_ids, **common)
-    options.data = options.data.resolve()
-    skipped = ("run", "resume", "out", "classes", "epochs")  # or written by `training.train`
-    settings = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in vars(options).items()
-        if name not in skipped
-    }
-    _, history = training.train(
-        model, data, validation, options.out, options.epochs,
-        validate_every=options.validate_every, settings=settings, resume=options.resume,
-    )  # fmt: skip
-    best = training.best_mean_iou(history)
-    print(f"best validation mean IoU {best:.4f} at {options.size} pixels; see {options.out}")
 
 
-def build(options, num_classes):
-    import voc_seg
-
-    given = {"filters": options.filters}
-    if options.model == "patch-classifier":
-        given["window"] = options.window
-    elif options.model == "vgg-transfer":
-        given["weights"] = options.weights
-    given = {name: value for name, value in given.items() if value is not None}
-    if given.get("weights") == "none":
-        given["weights"] = None
-    builder = getattr(voc_seg, f"build_{options.model.replace('-', '_')}")
-    return builder(num_classes, **given)  # what is not given has the builder's default
-
-
-def evaluate(options):
+def evaluate(options: Namespace) -> None:
+    """`voc-seg evaluate`: scores a model on a split."""
     folder = open_folder(options.data, options.year)
     ids = folder.ids(options.split)
-    check_files(options.model)
+    check_exists(options.model)
+    for target in filter(None, (options.masks, options.json)):
+        check_target(target, [options.model, *folder.path.glob("*.txt")])
+    if options.json and options.json.exists() and options.json.suffix != ".json":
+        raise ValueError(f"{options.json}: exists, and is not a .json file; expected another name")
     load_backend()
-    from voc_seg.evaluation import evaluate, format_table
-    from voc_seg.prediction import get_classes, label_values, load_segmenter
+    from voc_seg.evaluation import check_classes, format_table
+    from voc_seg.evaluation import evaluate as evaluate_model
+    from voc_seg.models.saving import get_classes, load_segmenter
+    from voc_seg.prediction import label_values
 
     model = load_segmenter(options.model)
-    classes = chosen(get_classes(model), folder.names)
-    unknown = [] if isinstance(classes, str) else [c for c in classes if c not in folder.names]
-    if unknown:
+    chosen = classes_of(model, folder.names)
+    if chosen is None:
         raise ValueError(
-            f"{options.model}: was trained on {', '.join(get_classes(model))}; the classes of "
-            f"{folder.path} are {', '.join(folder.names)}"
+            f"{options.model}: was trained on {', '.join(get_classes(model) or ())}; the classes "
+            f"of {folder.path} are {', '.join(folder.names)}"
         )
-    folder = open_folder(options.data, options.year, classes)
+    folder = open_folder(options.data, options.year, chosen)
+    check_classes(model, folder)
 
-    def write(id, labels):
-        path = options.masks / f"{id}.png"
-        write_mask(path, label_values(labels, folder.classes), palette())
+    def write(id: str, labels: np.ndarray) -> None:
+        write_mask(options.masks / f"{id}.png", label_values(labels, folder.classes))
 
-    for path in filter(None, (options.masks, options.json)):  # before the work, not after it
-        if path.resolve().is_relative_to(folder.path.resolve()):
-            raise ValueError(f"{path}: lies in the data set; expected another place")
     if options.masks:
+        check_files(folder, ids)  # before the first result is written
         make_folder(options.masks)
     if options.json:
         make_folder(options.json.parent)
-        if options.json.is_dir() or options.json.resolve() == options.model.resolve():
-            raise ValueError(f"{options.json}: would be overwritten; expected another file name")
-    result = evaluate(model, folder, ids, on_prediction=write if options.masks else None)
-    print(format_table(result))
+    result = evaluate_model(model, folder, ids, on_prediction=write if options.masks else None)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(result, indent=2) + "\n"
+        replace(options.json, lambda path: path.write_text(text, encoding="utf-8"))
+    print(format_table(result))
 
 
-def chosen(classes, names):
-    """The `classes` argument with which `open_folder` gives the classes of a model."""
-    if classes is None or list(classes) == list(names):
+def classes_of(model: "keras.Model", names: Sequence[str]) -> Any:
+    """The `classes` with which `open_folder` gives the classes of a model.
+
+    Returns:
+        An argument for `open_folder`; None if the data set, with these names, lacks a class.
+    """
+    from voc_seg.models.saving import get_classes, memory
+
+    classes, layer = get_classes(model), memory(model)
+    if classes is None:
         return "all"
-    if list(classes)[1:] == ["object"] and "object" not in names:
-        return "object"
-    return list(classes)[1:]
+    members = layer.members if layer is not None else None
+    if members is None:  # saved by version 0.1.0, which merged classes only as "object"
+        if list(classes)[1:] == ["object"] and "object" not in names:
+            return "object"
+        members = {name: [name] for name in list(classes)[1:]}
+    known = {*names[1:]}.issuperset(name for group in members.values() for name in group)
+    return members if known and next(iter(classes)) == names[0] else None
 
 
-def predict(options):
-    check_files(options.model, *options.images)
-    endings = [""] + ["_overlay"] * options.overlay + ["_cutout"] * options.cutout
-    check_targets(options.images, options.out, endings)
+def predict(options: Namespace) -> None:
+    """`voc-seg predict`: labels the pixels of images, each into a file of its own."""
+    check_exists(options.model, *options.images)
+    endings = ["", *(["_overlay"] if options.overlay else [])]
+    endings += ["_cutout"] if options.cutout else []
+    check_results(options, endings)
+    for path in tqdm(options.images, desc="checking the images", unit="image"):
+        read_image(path)  # before the first result is written
     load_backend()
     from voc_seg import plots
-    from voc_seg.prediction import (
-        cut_out,
-        get_classes,
-        label_values,
-        load_segmenter,
-        predict_labels,
-    )
+    from voc_seg.models.saving import get_classes, load_segmenter
+    from voc_seg.prediction import cut_out, label_values, predict_labels
 
     model = load_segmenter(options.model)
     classes = get_classes(model) or {f"class {i}": i for i in range(model.output_shape[-1])}
@@ -192,9 +243,10 @@ def predict(options):
         image = read_image(path)
         (labels,) = predict_labels(model, [image])
         target = options.out / path.stem
-        write_mask(f"{target}.png", label_values(labels, classes), palette())
+        write_mask(f"{target}.png", label_values(labels, classes))
         if options.overlay:
-            plots.plot_overlay(image, labels, classes).savefig(f"{target}_overlay.png", dpi=200)
+            figure = plots.plot_overlay(image, labels, classes)
+            replace(f"{target}_overlay.png", partial(figure.savefig, dpi=200))
         if options.cutout:
             write_image(f"{target}_cutout.png", cut_out(image, labels))
             if not labels.any():
@@ -202,34 +254,25 @@ def predict(options):
     print(f"{len(options.images)} predicted; see {options.out}")
 
 
-def check_files(*paths):
+def check_exists(*paths: Path) -> None:
+    """Raises a FileNotFoundError unless all paths are files."""
     for path in paths:
         if not path.is_file():
             problem = "is a folder; expected a file" if path.is_dir() else "no such file"
             raise FileNotFoundError(f"{path}: {problem}")
 
 
-def make_folder(path):
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ValueError(f"{path}: is a file, or lies below one; expected a folder") from None
-
-
-def check_targets(images, out, endings):
-    """Sees to it that no result of `predict` overwrites an image, a mask, or another's result."""
-    if any((path / "ImageSets").is_dir() for path in (out, out.parent)):
-        raise ValueError(f"{out}: lies in a data set; expected another folder")
-    inputs = {path.resolve(): path for path in images}
-    sources = {}
-    for path in images:
+def check_results(options: Namespace, endings: Sequence[str]) -> None:
+    """Makes sure that no result of `predict` overwrites data, an input, or another result."""
+    check_target(options.out)
+    sources: dict[Path, Path] = {}
+    for path in options.images:
         for ending in endings:
-            target = (out / f"{path.stem}{ending}.png").resolve()
-            if target in inputs:
-                raise ValueError(f"{inputs[target]}: would be overwritten; give another --out")
-            if target in sources:
+            target = options.out / f"{path.stem}{ending}.png"
+            check_target(target, [options.model, *options.images])
+            if target.resolve() in sources:
                 raise ValueError(
-                    f"{path}: its results would overwrite those of {sources[target]}; "
+                    f"{path}: its results would overwrite those of {sources[target.resolve()]}; "
                     "predict images of the same name one at a time, into different --out"
                 )
-            sources[target] = path
+            sources[target.resolve()] = path

@@ -1,28 +1,32 @@
-"""Pictures: label maps, predictions, IoU, confusion and the course of a training.
+"""Pictures: label maps, predictions, IoU, confusion, and the curves of a training run.
 
 `figure.savefig("plot.png")` writes a figure; a notebook that has imported `matplotlib.pyplot` shows
 it. Label maps (H, W) hold class indices 0..C-1, and 255 for void; `classes` is {class name: value
-in the mask files}, background first. Colours that are not a class's are from the set of Okabe
-and Ito ("Color Universal Design", 2008), which colour-blind people can tell apart.
+in the mask files}, background first. Colours that do not stand for a class are from the set of
+Okabe and Ito ("Color Universal Design", 2008), which colour-blind people can tell apart.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import cv2
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
-from voc_seg.images import resize_to_fit
-from voc_seg.voc import VOID, palette
+from voc_seg.data.images import VOID, palette, resize_to_fit
 
-LONG_SIDE = 1600  # pixels: larger images are drawn downscaled, as no screen shows more
+LONG_SIDE = 1600  # pixels; larger images are drawn downscaled, because no screen shows more
 BLUE, VERMILLION = "#0072B2", "#D55E00"
-ERRORS = {"wrong": (213, 94, 0), "not judged": (40, 40, 40)}  # RGB: vermillion, dark grey
+ERRORS = {"wrong": (213, 94, 0), "not scored": (40, 40, 40)}  # RGB: vermillion, dark grey
 
 
-def colorize(labels, classes):
+def colorize(labels: ArrayLike, classes: Mapping[str, int]) -> np.ndarray:
     """Paints a label map with the colours of the PASCAL VOC development kit.
 
     Args:
@@ -34,44 +38,73 @@ def colorize(labels, classes):
 
     Raises:
         ValueError: a label is neither the index of a class nor void.
+
+    Examples:
+        >>> from voc_seg.plots import colorize
+        >>> colorize([[0, 1, 255]], {"background": 0, "dog": 12}).tolist()
+        [[[0, 0, 0], [64, 0, 128], [224, 224, 192]]]
     """
     values = [*classes.values()] + [VOID] * (256 - len(classes))  # from a label to its value
     return palette()[values][check_labels(labels, classes, "labels")]  # (H, W, 3)
 
 
-def plot_predictions(images, truths, predictions, classes, titles=None):
-    """Returns a Figure: images beside their true and predicted label maps, one row an image.
+def plot_predictions(
+    images: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    predictions: Sequence[np.ndarray] | Mapping[str, Sequence[np.ndarray]],
+    classes: Mapping[str, int],
+    titles: Sequence[object] | None = None,
+) -> Figure:
+    """Draws images next to their true and predicted label maps, one row for each image.
 
-    With one model, a last column shows where it is wrong; void in the truth is not judged. Raises
-    ValueError if numbers, sizes or labels do not go together.
+    With one model, a last column shows where it is wrong; void in the truth is not scored.
 
     Args:
-        images: N images; sizes may differ.
+        images: N images, (H, W, 3) uint8 RGB; sizes may differ.
         truths: N label maps.
         predictions: N label maps, or {model name: N label maps} to compare models.
         classes: {class name: value in the mask files}.
         titles: N texts to write below the images, or None.
+
+    Returns:
+        A figure.
+
+    Raises:
+        ValueError: numbers, sizes or labels do not match.
+
+    Examples:
+        >>> import numpy as np
+        >>> from voc_seg.plots import plot_predictions
+        >>> image, mask = np.zeros((30, 40, 3), "uint8"), np.zeros((30, 40), "uint8")
+        >>> figure = plot_predictions([image], [mask], [mask], {"background": 0, "dog": 12})
+        >>> figure.savefig("predictions.png")
     """
-    models = predictions if isinstance(predictions, dict) else {"prediction": predictions}
+    models: dict[str, Any] = {"prediction": predictions}
+    if isinstance(predictions, Mapping):
+        models = dict(predictions)
     single = len(models) == 1
     titles = [""] * len(images) if titles is None else titles
     for what, found in {"truths": truths, "titles": titles, **models}.items():
         if len(found) != len(images) or not len(images):
-            raise ValueError(f"{what}: {len(found)} for {len(images)} images, expected one each")
-    rows, heights = [], []  # an image and its label maps, the truth first; inches
+            raise ValueError(
+                f"{what}: found {len(found)} for {len(images)} images, expected one each"
+            )
+    rows, heights = [], []  # (an image, its label maps with the truth first); inches
     for i, image in enumerate(images):
-        maps = {"truth": truths[i]} | {name: maps[i] for name, maps in models.items()}
-        maps = [check_labels(labels, classes, f"{k} {i}", image) for k, labels in maps.items()]
-        rows.append((downscale(image), [downscale(labels) for labels in maps]))
+        maps = [
+            downscale(check_labels(labels[i], classes, f"{name} {i}", image))
+            for name, labels in {"truth": truths, **models}.items()
+        ]
+        rows.append((downscale(image), maps))
         heights.append(0.2 + 2.7 * np.clip(len(image) / len(image[0]), 0.2, 1.6))
-    columns = ["image", "truth", *models] + ["error"] * single
+    columns = ["image", "truth", *models, *(["error"] if single else [])]
     figure = Figure((2.7 * len(columns), 0.4 + sum(heights)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), squeeze=False, height_ratios=heights)
     for ax, column in zip(grid[0], columns, strict=True):
-        ax.set_title(fill(column, 30), fontsize=10)
+        ax.set_title(plain(fill(column, 30)), fontsize=10)
     for axes, (image, maps), title in zip(grid, rows, titles, strict=True):
         axes[0].imshow(image)
-        axes[0].set_xlabel(fill(str(title), 36), fontsize=9)
+        axes[0].set_xlabel(plain(fill(str(title), 36)), fontsize=9)
         for ax, labels in zip(axes[1:], maps, strict=False):
             ax.imshow(colorize(labels, classes), interpolation="nearest")
             draw_outlines(ax, labels)
@@ -84,20 +117,32 @@ def plot_predictions(images, truths, predictions, classes, titles=None):
     return figure
 
 
-def plot_overlay(image, labels, classes):
-    """Returns a Figure of an image with the colours of its classes half transparent over it.
+def plot_overlay(image: np.ndarray, labels: np.ndarray, classes: Mapping[str, int]) -> Figure:
+    """Draws an image with the colours of its classes half transparent over it.
 
-    The background keeps its colours. Raises ValueError if sizes differ, or a label is no class.
+    The background keeps its colours.
 
     Args:
         image: (H, W, 3) uint8 RGB array.
         labels: (H, W) integers, class indices or 255 (void).
         classes: {class name: value in the mask files}.
+
+    Returns:
+        A figure.
+
+    Raises:
+        ValueError: the sizes differ, or a label is not a class.
+
+    Examples:
+        >>> import numpy as np
+        >>> from voc_seg.plots import plot_overlay
+        >>> image, labels = np.zeros((30, 40, 3), "uint8"), np.zeros((30, 40), "uint8")
+        >>> plot_overlay(image, labels, {"background": 0, "dog": 12}).savefig("overlay.png")
     """
     labels = downscale(check_labels(labels, classes, "labels", image))
     width, height = np.multiply(labels.shape[::-1], 8 / max(labels.shape))  # inches
-    figure = Figure((width, max(height, 0.1)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0, h_pad=0)
+    layout = ConstrainedLayoutEngine(w_pad=0, h_pad=0)
+    figure = Figure((width, max(height, 0.1)), layout=layout)
     ax = figure.add_subplot(anchor="N", xticks=[], yticks=[], frame_on=False)
     image, objects = downscale(image), labels > 0
     painted = cv2.addWeighted(image, 0.5, colorize(labels, classes), 0.5, 0)
@@ -108,75 +153,116 @@ def plot_overlay(image, labels, classes):
     return figure
 
 
-def plot_iou(iou, names, mean):
-    """Returns a Figure: the IoU of every class as a bar, and their mean as a dashed line.
-
-    Raises ValueError if there is not one value for each name.
+def plot_iou(iou: Sequence[float | None], names: Sequence[str], mean: float | None) -> Figure:
+    """Draws the IoU of every class as a bar, and their mean as a dashed line.
 
     Args:
         iou: C values in 0..1; NaN or None for a class that occurs nowhere ("absent").
         names: C class names.
-        mean: mean IoU in 0..1; NaN or None where there is none.
+        mean: mean IoU in 0..1; NaN or None if there is none.
+
+    Returns:
+        A figure.
+
+    Raises:
+        ValueError: there is not one value for each name.
+
+    Examples:
+        >>> from voc_seg.plots import plot_iou
+        >>> plot_iou([0.9, 0.6], ["background", "dog"], mean=0.75).savefig("iou.png")
     """
-    iou = np.array(iou, dtype=float)  # None becomes NaN
-    if iou.shape != (len(names),):
-        raise ValueError(f"iou: shape {iou.shape}, expected ({len(names)},), one for each name")
+    values = np.array(iou, dtype=float)  # None becomes NaN
+    if values.shape != (len(names),):
+        raise ValueError(
+            f"iou: found the shape {values.shape}, expected ({len(names)},), one for each name"
+        )
     figure = Figure((7, 1 + 0.28 * len(names)), layout="constrained")
     ax = figure.add_subplot(xlim=(0, 1.1), xticks=np.linspace(0, 1, 6), xlabel="IoU")
-    bars = ax.barh(range(len(names)), np.nan_to_num(iou), color=BLUE)
-    written = ["absent" if np.isnan(value) else f"{value:.3f}" for value in iou]
+    bars = ax.barh(range(len(names)), np.nan_to_num(values), color=BLUE)
+    written = ["absent" if np.isnan(value) else f"{value:.3f}" for value in values]
     ax.bar_label(bars, written, padding=4, fontsize=9, bbox={"fc": "white", "lw": 0, "pad": 1})
     if mean is not None and not np.isnan(mean):
         ax.axvline(mean, color=VERMILLION, linestyle="--")
         ax.set_title(f"mean {mean:.3f}", x=mean / 1.1, fontsize=10, color=VERMILLION)
-    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    ax.set(
+        yticks=range(len(names)),
+        yticklabels=[plain(name) for name in names],
+        ylim=(len(names) - 0.5, -0.5),
+    )
     return figure
 
 
-def plot_confusion(confusion, names):
-    """Returns a Figure: which share of a true class's pixels was predicted to be which class.
+def plot_confusion(confusion: ArrayLike, names: Sequence[str]) -> Figure:
+    """Draws which share of each true class's pixels was predicted to be which class.
 
-    Rows without pixels are grey. Up to 8 classes have their percentages written in the cells.
-    Raises ValueError if the shape is not (C, C).
+    Rows without pixels are grey. With up to 8 classes, the cells show their percentages.
 
     Args:
         confusion: (C, C) numbers of pixels, rows = truth, columns = prediction.
         names: C class names.
+
+    Returns:
+        A figure.
+
+    Raises:
+        ValueError: the shape is not (C, C).
+
+    Examples:
+        >>> from voc_seg.plots import plot_confusion
+        >>> plot_confusion([[90, 10], [20, 80]], ["background", "dog"]).savefig("confusion.png")
     """
-    confusion, size = np.asarray(confusion, dtype=float), len(names)
-    if confusion.shape != (size, size):
-        raise ValueError(f"confusion: shape {confusion.shape}, expected {(size, size)} as names")
-    totals = confusion.sum(axis=1, keepdims=True)  # (C, 1)
-    shares = np.divide(confusion, totals, out=np.full_like(confusion, np.nan), where=totals > 0)
+    counts, size = np.asarray(confusion, dtype=float), len(names)
+    if counts.shape != (size, size):
+        raise ValueError(
+            f"confusion: found the shape {counts.shape}, expected {(size, size)} as names"
+        )
+    totals = counts.sum(axis=1, keepdims=True)  # (C, 1)
+    shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
     side = 2.5 + max(0.7 * min(size, 8), 0.3 * size)  # inches
     figure = Figure((side + 1, side), layout="constrained")
     ax = figure.add_subplot(facecolor="0.85")  # shows through where shares are NaN
     picture = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     figure.colorbar(picture, label="share of the true class's pixels", shrink=0.8)
-    style = {"ha": "center", "va": "center", "fontsize": 9}
-    for row in np.flatnonzero(totals == 0):
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9}
+    for row in np.flatnonzero(totals == 0).tolist():
         ax.text((size - 1) / 2, row, "no pixels", **style)
     for row, column in np.argwhere(shares >= 0) if size <= 8 else []:
         share = shares[row, column]
         ax.text(column, row, f"{share:.1%}", color="white" if share < 0.5 else "black", **style)
-    ax.set_xticks(range(size), names, rotation=90)
-    ax.set(yticks=range(size), yticklabels=names, xlabel="prediction", ylabel="truth")
+    ax.set_xticks(range(size), [plain(name) for name in names], rotation=90)
+    ax.set(
+        yticks=range(size),
+        yticklabels=[plain(name) for name in names],
+        xlabel="prediction",
+        ylabel="truth",
+    )
     return figure
 
 
-def plot_history(history):
-    """Returns a Figure: loss and mean IoU over the epochs, of training and of validation.
+def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
+    """Draws loss and mean IoU over the epochs, of training and of validation.
 
     The best epoch has the largest val_mean_iou; without that, the smallest val_loss.
-    Raises ValueError if the columns differ in length or are empty.
 
     Args:
-        history: {column: one number an epoch}, with any of the columns epoch, loss, val_loss,
-            mean_iou (0..1), val_mean_iou; others are not drawn.
+        history: {column: one number for each epoch}, with any of the columns epoch, loss,
+            val_loss, mean_iou (0..1), val_mean_iou; others are not drawn.
+
+    Returns:
+        A figure.
+
+    Raises:
+        ValueError: the columns differ in length or are empty.
+
+    Examples:
+        >>> from voc_seg.plots import plot_history
+        >>> plot_history({"loss": [1.2, 0.8], "val_loss": [1.3, 1.0]}).savefig("curves.png")
     """
     lengths = {len(values) for values in history.values()}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"history: columns of {sorted(lengths)} epochs, expected one length > 0")
+        raise ValueError(
+            f"history: found columns of {sorted(lengths)} epochs, expected one length above 0"
+        )
     curves = {column: np.array(values, dtype=float) for column, values in history.items()}
     epochs = curves.get("epoch", np.arange(1, max(lengths) + 1))
     score = curves.get("val_mean_iou", -curves.get("val_loss", np.full(len(epochs), np.nan)))
@@ -185,7 +271,8 @@ def plot_history(history):
     for ax, name in zip(figure.subplots(1, 2), ["loss", "mean_iou"], strict=True):
         for prefix, style, colour, label in kinds:
             if prefix + name in curves:
-                seen = np.isfinite(values := curves[prefix + name])  # perhaps not validated
+                values = curves[prefix + name]
+                seen = np.isfinite(values)  # some epochs may have had no validation
                 ax.plot(epochs[seen], values[seen], style, ms=4, c=colour, label=label)
         if not np.isnan(score).all():
             best = epochs[np.nanargmax(score)]
@@ -199,49 +286,66 @@ def plot_history(history):
     return figure
 
 
-def check_labels(labels, classes, what, image=None):
-    """Returns a label map as uint8; ValueError says what is wrong with it or with its image."""
+def check_labels(
+    labels: ArrayLike, classes: Mapping[str, int], what: str, image: np.ndarray | None = None
+) -> np.ndarray:
+    """Returns a label map as uint8; a ValueError says what is wrong with it or with its image."""
     labels = np.asarray(labels)
     if image is not None and (image.ndim, image.shape[2:], image.dtype) != (3, (3,), np.uint8):
-        raise ValueError(f"image: {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+        raise ValueError(f"image: found {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
     if labels.ndim != 2 or labels.dtype.kind not in "iu":
-        raise ValueError(f"{what}: {labels.dtype} {labels.shape}, expected integers (H, W)")
+        raise ValueError(f"{what}: found {labels.dtype} {labels.shape}, expected integers (H, W)")
     if image is not None and labels.shape != image.shape[:2]:
-        raise ValueError(f"{what}: {labels.shape}, expected {image.shape[:2]} as the image")
+        raise ValueError(f"{what}: found {labels.shape}, expected {image.shape[:2]} as the image")
     unknown = labels[((labels < 0) | (labels >= len(classes))) & (labels != VOID)]
     if unknown.size:
-        raise ValueError(f"{what}: label {unknown[0]}, expected 0..{len(classes) - 1} or {VOID}")
+        raise ValueError(
+            f"{what}: found the label {unknown[0]}, expected 0..{len(classes) - 1} or {VOID}"
+        )
     return labels.astype(np.uint8)
 
 
-def downscale(array):
+def downscale(array: np.ndarray) -> np.ndarray:
     """Shrinks a large image, or a label map without mixing labels, to LONG_SIDE."""
     interpolation = cv2.INTER_NEAREST_EXACT if array.ndim == 2 else cv2.INTER_AREA
     return resize_to_fit(array, min(LONG_SIDE, max(array.shape[:2])), interpolation)
 
 
-def draw_outlines(ax, labels):
+def plain(text: str) -> str:
+    """A name as it is: Matplotlib would read what is between two dollar signs as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def draw_outlines(ax: Axes, labels: np.ndarray) -> None:
     """Draws thin white lines between regions, for people who cannot tell their colours apart."""
     (y, x), (v, u) = np.nonzero(np.diff(labels, axis=1)), np.nonzero(np.diff(labels, axis=0))
-    if len(y) + len(v) < 50_000:  # else speckles, of which only lines would be seen
+    if len(y) + len(v) < 50_000:  # more are speckles, and the lines would hide them
         ax.vlines(x + 0.5, y - 0.5, y + 0.5, "white", linewidth=0.8)
         ax.hlines(v + 0.5, u - 0.5, u + 0.5, "white", linewidth=0.8)
 
 
-def mark_errors(image, truth, prediction):
-    """Paints wrong pixels, and those that are not judged, over the image in pale grey."""
+def mark_errors(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Paints wrong pixels, and those that are not scored, over the image in pale grey."""
     errors = np.dstack([128 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) // 2] * 3)  # (H, W, 3)
     errors[truth != prediction] = ERRORS["wrong"]
-    errors[truth == VOID] = ERRORS["not judged"]
+    errors[truth == VOID] = ERRORS["not scored"]
     return errors
 
 
-def add_legend(figure, label_maps, classes, others):
+def add_legend(
+    figure: Figure,
+    label_maps: Iterable[np.ndarray],
+    classes: Mapping[str, int],
+    others: Mapping[str, Any],
+) -> None:
     """Explains the classes that occur, void and other colours below the figure, which grows."""
     names = dict(enumerate(classes)) | {VOID: "void"}
-    occurring = set().union(*(np.unique(labels).tolist() for labels in label_maps))
-    colours = {names[i]: colorize([[i]], classes)[0, 0] for i in sorted(occurring)} | others
-    patches = [Patch(fc=np.divide(rgb, 255), ec="0.3", label=k) for k, rgb in colours.items()]
+    occurring = {label for labels in label_maps for label in np.unique(labels).tolist()}
+    colours = {names[i]: colorize([[i]], classes)[0, 0] for i in sorted(occurring)}
+    colours |= others
+    patches = [
+        Patch(fc=np.divide(rgb, 255), ec="0.3", label=plain(k)) for k, rgb in colours.items()
+    ]
     entry = 0.7 + 0.095 * max(map(len, colours))  # inches
     width = max(figure.get_figwidth(), entry)
     ncols = int(width / entry)

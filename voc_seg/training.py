@@ -1,30 +1,40 @@
-"""Training: loss, metric, learning rate, and files from which a killed run goes on."""
+"""Training: loss, metric, learning rate, and one function that does it all.
 
-import csv
-import json
+What a run saves, and how a killed one continues, is in `checkpoints.py`.
+"""
+
 import math
 import os
-import platform
-import time
-from importlib.metadata import version
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
 from voc_seg import plots
-from voc_seg.dense import copy_weights, to_dense
-from voc_seg.layers import check_arguments
-from voc_seg.pipeline import SegmentationDataset, WindowDataset
-from voc_seg.prediction import load_model, predict_labels, set_classes
-from voc_seg.voc import VOID
+from voc_seg.checkpoints import (
+    Checkpoint,
+    History,
+    check_settings,
+    read_checkpoint,
+    write_settings,
+)
+from voc_seg.checks import check_whole
+from voc_seg.data.datasets import SegmentationDataset, WindowDataset
+from voc_seg.data.images import VOID
+from voc_seg.files import check_run, one_process, replace
+from voc_seg.models.dense import copy_weights, to_dense
+from voc_seg.models.saving import labels_windows, load_model, set_classes
 
 
-def compile_model(model, learning_rate=1e-3):
+def compile_model(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
     """Compiles a model with the loss and the metric of semantic segmentation.
 
-    The loss is the cross-entropy averaged over the pixels that are not void; the metric the mean
-    IoU without void. Both serve two classes and twenty-one, images (B, H, W) and, for the patch
-    classifier, windows (B,).
+    The loss is the cross-entropy, averaged over all pixels that are not void. The metric is the
+    mean IoU without void. Both serve two classes and twenty-one; images, with masks (B, H, W),
+    and for the patch classifier windows, with labels (B,).
 
     Args:
         model: a model by one of the builders.
@@ -32,6 +42,12 @@ def compile_model(model, learning_rate=1e-3):
 
     Returns:
         The same model.
+
+    Examples:
+        >>> from voc_seg import build_unet, compile_model
+        >>> model = compile_model(build_unet(num_classes=5, filters=4, depth=2))
+        >>> float(model.optimizer.learning_rate) < 0.0011
+        True
     """
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
@@ -43,39 +59,46 @@ def compile_model(model, learning_rate=1e-3):
             )
         ],
     )
-    # Or TensorFlow meets the optimizer's variables in the first step, and traces it twice: seconds.
+    # Build now; otherwise TensorFlow creates the optimizer's variables during the first step and
+    # traces it twice, which costs seconds.
     model.optimizer.build(model.trainable_variables)
     return model
 
 
 def train(
-    model, training, validation, out, epochs=20, learning_rate=1e-3, validate_every=1,
-    settings=None, resume=False,
-):  # fmt: skip
-    """Trains a model and writes all that is worth keeping to a folder.
+    model: keras.Model,
+    training: SegmentationDataset | WindowDataset,
+    validation: SegmentationDataset,
+    out: str | Path,
+    epochs: int = 20,
+    learning_rate: float = 1e-3,
+    validate_every: int = 1,
+    settings: dict[str, Any] | None = None,
+    resume: bool = False,
+) -> tuple[keras.Model, History]:
+    """Trains a model and saves the results to a folder.
 
     - `best.keras`: the model of the epoch with the best mean IoU on the validation images.
-    - `last.keras`: the model of the last finished epoch, from which `resume` goes on.
+    - `last.keras`: the model of the last completed epoch, from which `resume` continues.
     - `history.csv`, `curves.png`: loss, mean IoU, learning rate and seconds by epoch.
     - `examples.png`: predictions of the best model for validation images.
-    - `settings.json`: `settings` and the versions of what was used.
+    - `settings.json`: `settings`, and the versions of what was used.
 
-    Every file is written beside its place and moved there, so that a kill at any moment leaves
-    the old one or the new one. The learning rate falls along half a cosine (Loshchilov & Hutter
-    2017).
+    Each file is written next to its place and renamed, so a kill at any moment leaves the old one
+    or the new one. The learning rate falls along half a cosine (Loshchilov & Hutter 2017).
 
     Args:
         model: a model by one of the builders.
         training: a `SegmentationDataset`, or for a patch classifier a `WindowDataset`.
-        validation: a `SegmentationDataset`, for the patch classifier, too: it is judged by the
-            pixels of whole images, as the others are.
+        validation: a `SegmentationDataset`, also for the patch classifier: like the others, it
+            is judged by the pixels of whole images.
         out: the folder to write to.
-        epochs: how often to go through the training data.
+        epochs: the number of passes over the training data.
         learning_rate: that of the first step.
         validate_every: validate after every so many epochs, and after the last one.
-        settings: a dictionary of what else should stand in `settings.json`.
-        resume: whether to go on at the last finished epoch in `out`. The arguments have to be
-            those of the run's beginning.
+        settings: a dictionary of what else to write to `settings.json`.
+        resume: whether to continue from the last completed epoch in `out`. The arguments must
+            match the original run.
 
     Returns:
         model: the model as it was in its best epoch.
@@ -84,89 +107,89 @@ def train(
     Raises:
         FileExistsError: `out` holds a run, and `resume` is not set.
         FileNotFoundError: `resume` is set, and `out` holds no run.
-        ValueError: `resume` is set, and a setting is not what it was, or a file is broken; or the
-            model has another number of classes than the data, or the data are of the other kind.
+        BlockingIOError: another process is training into `out`.
+        ValueError: `resume` is set, and a setting is not what it was, or a file is damaged; or the
+            model has another number of classes than the data, the data set is of the wrong type,
+            or training and validation data have different classes.
+
+    Examples:
+        >>> from voc_seg import SegmentationDataset, build_unet, open_folder, train, write_shapes
+        >>> folder = open_folder(write_shapes("shapes", train=4, val=2))
+        >>> training = SegmentationDataset(folder, folder.ids("train"), size=16)
+        >>> validation = SegmentationDataset(folder, folder.ids("val"), size=16)
+        >>> model = build_unet(num_classes=5, filters=2, depth=1)
+        >>> model, history = train(model, training, validation, "run", epochs=1)
+        Epoch 1/1
+        ...
+        >>> len(history["loss"])
+        1
     """
     out = Path(out)
-    windows = model.output_shape[1:-1] == ()
-    if isinstance(training, SegmentationDataset if windows else WindowDataset):
-        kind = "WindowDataset" if windows else "SegmentationDataset"
-        raise ValueError(f"training: expected a {kind}, from which {model.name} can learn")
-    check_arguments(epochs=epochs, validate_every=validate_every)
-    set_classes(model, validation.folder.classes, validation.size)
-    settings = {**(settings or {}), "epochs": epochs, "learning_rate": learning_rate}
-    settings |= {"parameters": model.count_params(), "classes": validation.folder.classes}
-    settings |= {"batches": len(training), "validate_every": validate_every}
-    check_out(out, settings, resume)
-    history = {}
-    if resume and (out / "last.keras").is_file():
-        model = load_model(out / "last.keras")
-        # Rounded: in half precision Keras leaves out, and does not count, steps that overflow.
-        finished = round(int(model.optimizer.iterations) / len(training))
-        history = {k: v[:finished] for k, v in read_history(out / "history.csv").items()}
-    else:
-        finished = 0
-        rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(training))
-        compile_model(model, rate)
-        write_settings(out, settings)
-    training.epoch = finished  # so that its chance goes on where it was, too
+    check_whole("epochs", epochs, high=1_000_000)
+    check_whole("validate_every", validate_every)
+    check_data(model, training, validation)
+    folder = validation.folder
+    set_classes(model, folder.classes, validation.size, dict(folder.members))
+    settings = {
+        **(settings or {}),
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "parameters": model.count_params(),
+        "classes": folder.classes,
+        "batches": len(training),
+        "validate_every": validate_every,
+    }
+    with one_process(out):
+        check_run(out, resume)
+        if resume:
+            check_settings(out, settings)
+        if (out / "last.keras").is_file():
+            model, history, finished = read_checkpoint(out, model, len(training))
+        else:
+            history, finished = {}, 0
+            steps = epochs * len(training)
+            compile_model(model, keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+            write_settings(out, settings)
+        training.epoch = finished  # so that its random stream resumes as well
 
-    judged = [e for e in range(1, epochs + 1) if e % validate_every == 0 or e == epochs]
-    callbacks = [Checkpoint(out, history)]
-    if windows:
-        callbacks.insert(0, DenseValidation(validation, judged))
-    if finished < epochs:
-        model.fit(
-            training,
-            validation_data=None if windows else validation,  # windows: by the callback
-            validation_freq=judged,
-            epochs=epochs,
-            initial_epoch=finished,
-            shuffle=False,  # the data set shuffles by itself, from its own seed
-            callbacks=callbacks,
-        )
-    best = load_model(out / "best.keras")
-    draw(best, validation, history, out)
+        judged = [e for e in range(1, epochs + 1) if e % validate_every == 0 or e == epochs]
+        windows = labels_windows(model)
+        callbacks = [Checkpoint(out, history)]
+        if windows:
+            # First, because it adds the validation to the logs that the checkpoint writes.
+            callbacks.insert(0, DenseValidation(validation, judged))
+        if finished < epochs:
+            model.fit(
+                training,
+                validation_data=None if windows else validation,  # windows: by the callback
+                validation_freq=judged,
+                epochs=epochs,
+                initial_epoch=finished,
+                shuffle=False,  # the data set shuffles by itself, from its own seed
+                callbacks=callbacks,
+                verbose=verbosity(),
+            )
+        best = load_model(out / "best.keras")
+        draw(best, validation, history, out)
     return best, history
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Writes history, best and last model after each epoch.
-
-    Keras' own callbacks write in place: a kill at that moment would cost the best model.
-    """
-
-    def __init__(self, out, history):
-        super().__init__()
-        self.out, self.history = out, history
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs):
-        best = best_mean_iou(self.history)
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        seconds = round(time.perf_counter() - self.start, 2)
-        unknown = {"val_loss": math.nan, "val_mean_iou": math.nan}  # where nothing was validated
-        row = {"epoch": epoch + 1, **unknown, **logs, "learning_rate": rate, "seconds": seconds}
-        for name, value in row.items():
-            self.history.setdefault(name, []).append(float(value))
-        replace(self.out / "history.csv", lambda path: write_history(path, self.history))
-        if row["val_mean_iou"] > best:
-            replace(self.out / "best.keras", self.model.save)
-        # The last, because what it says is finished has to be there.
-        replace(self.out / "last.keras", self.model.save)
+def verbosity() -> int:
+    """Keras' progress bar on a terminal that takes it, otherwise a line for each epoch."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return 2 if plain or not sys.stdout.isatty() else 1
 
 
 class DenseValidation(keras.callbacks.Callback):
-    """Validates a patch classifier on whole images, by the network that `to_dense` makes of it."""
+    """Validates a patch classifier on whole images, through `to_dense`."""
 
-    def __init__(self, validation, epochs):
+    def __init__(self, validation: SegmentationDataset, epochs: Iterable[int]) -> None:
         super().__init__()
-        self.validation, self.epochs, self.dense = validation, epochs, None
+        self.validation, self.epochs = validation, set(epochs)
+        self.dense: keras.Model | None = None
 
-    def on_epoch_end(self, epoch, logs):
-        if epoch + 1 not in self.epochs:
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch + 1 not in self.epochs or logs is None:
             return
         if self.dense is None:
             self.dense = compile_model(to_dense(self.model))
@@ -175,76 +198,46 @@ class DenseValidation(keras.callbacks.Callback):
         logs.update({f"val_{name}": value for name, value in result.items()})
 
 
-def best_mean_iou(history):
-    """The best validation mean IoU in a history, -1 where there is none."""
-    values = [v for v in history.get("val_mean_iou", []) if not math.isnan(v)]
-    return max(values, default=-1)
-
-
-def replace(path, write):
-    """Calls `write` with a path beside `path`, and moves the result there in one step."""
-    beside = path.with_name(f"writing-{path.name}")
-    write(beside)
-    os.replace(beside, path)
-
-
-def check_out(out, settings, resume):
-    """Sees to it that a run in `out` is neither overwritten nor continued with other settings."""
-    path = out / "settings.json"
-    if not resume and out.is_dir() and any(out.iterdir()):
-        raise FileExistsError(f"{out}: is not empty; give another folder, or resume its run")
-    if not resume:
-        return
-    if not path.is_file():
-        raise FileNotFoundError(f"{out}: holds no run to resume (no settings.json)")
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise ValueError(f"{path}: is broken, so that nobody knows how the run was begun") from None
-    for name, value in json.loads(json.dumps(settings)).items():
-        if json.dumps(before.get(name)) != json.dumps(value):  # the order of classes counts, too
+def check_data(
+    model: keras.Model,
+    training: SegmentationDataset | WindowDataset,
+    validation: SegmentationDataset,
+) -> None:
+    """Raises a ValueError unless the data sets fit the model and each other."""
+    wanted = WindowDataset if labels_windows(model) else SegmentationDataset
+    for name, data, kind in (
+        ("training", training, wanted),
+        ("validation", validation, SegmentationDataset),
+    ):
+        if not isinstance(data, kind):
             raise ValueError(
-                f"{name}: found {value!r}, but the run in {out} was begun with {before.get(name)!r}"
+                f"{name}: found a {type(data).__name__}, expected a {kind.__name__} for "
+                f"{model.name}"
             )
+    mine, theirs = training.folder, validation.folder
+    if (mine.classes, mine.members) != (theirs.classes, theirs.members):
+        raise ValueError(
+            f"validation: found the classes {describe(theirs.members)}; expected those of the "
+            f"training data, {describe(mine.members)}, with the same values"
+        )
 
 
-def write_settings(out, settings):
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(settings | versions(), indent=2) + "\n"
-    replace(out / "settings.json", lambda path: path.write_text(text, encoding="utf-8"))
+def describe(members: Iterable[tuple[str, tuple[str, ...]]]) -> str:
+    """The classes of a folder in words: `cat, animal (dog + cow)`."""
+    return ", ".join(
+        name if group == (name,) else f"{name} ({' + '.join(group)})" for name, group in members
+    )
 
 
-def versions():
-    """What a result depends on beside the settings: versions and machine, as a dictionary."""
-    packages = ("voc_seg", "keras", "numpy", "opencv-python-headless", keras.backend.backend())
-    return {
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
-        "backend": keras.backend.backend(),
-        "platform": platform.platform(),
-        "processors": os.cpu_count(),
-    }
-
-
-def write_history(path, history):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(history)
-        writer.writerows(zip(*history.values(), strict=True))
-
-
-def read_history(path):
-    """A `history.csv` as a dictionary, column -> list of numbers."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
-
-
-def draw(model, validation, history, out, count=6):
-    """Draws `curves.png` and `examples.png`."""
-    dense = to_dense(model) if model.output_shape[1:-1] == () else model
-    folder, ids = validation.folder, validation.ids
-    images, masks = zip(*(folder.pair(id) for id in ids[:: -(-len(ids) // count)]), strict=True)
-    labels = predict_labels(dense, images, validation.size)
-    figure = plots.plot_predictions(images, masks, labels, folder.classes)
+def draw(model: keras.Model, validation: SegmentationDataset, history: History, out: Path) -> None:
+    """Draws `curves.png`, and `examples.png`: six validation images as the model sees them."""
+    model = to_dense(model) if labels_windows(model) else model
+    chosen = range(0, len(validation.ids), math.ceil(len(validation.ids) / 6))
+    images, masks = zip(*(validation.example(k) for k in chosen), strict=True)
+    batch = np.stack(images)  # (B, size, size, 3)
+    probabilities = np.asarray(model.predict_on_batch(batch.astype("float32")))
+    figure = plots.plot_predictions(
+        [*batch.astype("uint8")], masks, [*probabilities.argmax(-1)], validation.folder.classes
+    )
     replace(out / "examples.png", figure.savefig)
     replace(out / "curves.png", plots.plot_history(history).savefig)

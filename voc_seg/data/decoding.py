@@ -1,0 +1,139 @@
+"""Decoding image files strictly: a file is whole, or it is refused by name.
+
+Most decoders return the beginning of a damaged file and fill the rest with grey or zeros. So JPEGs
+are decoded by simplejpeg, which stops at whatever libjpeg warns of, and everything else by Pillow,
+after a look at whether a PNG is whole.
+"""
+
+import contextlib
+import io
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+LARGEST = 178_956_970  # pixels; above this Pillow, too, calls a file a decompression bomb
+PNG = b"\x89PNG\r\n\x1a\n"
+ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+
+# Pillow warns of large files, odd tags and the like; we either take a file or refuse it.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of an image file; an error that names it where there is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: " + ("is a folder" if path.is_dir() else "no such file"))
+    data = path.read_bytes()
+    if not data:
+        raise ValueError(f"{path}: is empty; expected an image")
+    return data
+
+
+@contextlib.contextmanager
+def one_sentence(path: str | Path, problem: str) -> Iterator[None]:
+    """Turns whatever a decoder raises into one sentence that names the file."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except UnidentifiedImageError:  # its own text shows an address in memory
+        raise ValueError(f"{path}: {problem} (unknown format)") from None
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path}: {problem} ({reason})") from None
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Opens an image without decoding it, after a check of its size and of a PNG's content."""
+    if data.startswith(PNG):
+        check_png(data)
+    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    if math.prod(picture.size) > LARGEST:
+        raise ValueError(f"{picture.width} x {picture.height} pixels, more than {LARGEST:,}")
+    return picture
+
+
+def decode_jpeg(data: bytes, picture: Image.Image) -> np.ndarray:
+    """Decodes a JPEG strictly, and turns it upright: (H, W, 3) uint8, RGB."""
+    if picture.mode == "CMYK":
+        simplejpeg.decode_jpeg(data, "CMYK", strict=True)  # raises unless it is whole
+        image = np.array(picture.convert("RGB"))  # Pillow knows of Adobe's inverted inks
+    else:
+        image = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+    return np.ascontiguousarray(turn(image, picture.getexif().get(0x0112, 1)))
+
+
+def turn(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns an image upright, by the value of EXIF's tag 0x0112 (EXIF 2.3, 4.6.4)."""
+    if orientation in (5, 6, 7, 8):  # stored lying on its side
+        image = image.swapaxes(0, 1)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    right = -1 if orientation in (2, 3, 6, 7) else 1
+    return image[::down, ::right]
+
+
+def check_png(data: bytes) -> None:
+    """Raises a ValueError unless a PNG is whole: each checksum is right, and no row is missing.
+
+    Pillow fills missing rows with zeros, which in a mask are background.
+    """
+    width, height, depth, colour, interlaced = png_header(data)
+    if width * height > LARGEST:
+        raise ValueError(f"{width} x {height} pixels, more than {LARGEST:,}")
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]  # of a pixel
+    size = 0  # of all rows before compression: a byte for the filter, then the pixels
+    for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)  # rounded up
+        size += rows * (1 + math.ceil(columns * bits / 8)) if columns > 0 else 0
+
+    inflater, found = zlib.decompressobj(), 0
+    for kind, content in png_chunks(data):
+        if kind == b"tRNS" and depth == 16:  # Pillow compares its 16 bits with 8
+            raise ValueError("found 16 bits with a transparent colour, expected 8 bits")
+        while kind == b"IDAT" and content and found < size:
+            found += len(inflater.decompress(content, 1 << 20))  # at most a megabyte at a time
+            content = inflater.unconsumed_tail
+    found += len(inflater.flush())
+    if found < size:
+        raise ValueError(f"its pixels end after {found:,} of {size:,} bytes")
+
+
+def png_header(data: bytes) -> tuple[int, int, int, int, int]:
+    """Width, height, bits of a channel, kind of colours, and whether rows are interlaced."""
+    for kind, content in png_chunks(data):
+        if kind == b"IHDR":
+            width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", content)
+            return width, height, depth, colour, interlaced
+    raise ValueError("found no header")
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG, kind and content, from the first to IEND; their checksums are right."""
+    position, kind = len(PNG), b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            raise ValueError("cut off")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        content = data[position + 8 : position + 8 + length]
+        checksum = data[position + 8 + length : position + 12 + length]
+        if zlib.crc32(content, zlib.crc32(kind)).to_bytes(4, "big") != checksum:
+            raise ValueError(f"its part {kind.decode('latin-1')!r} is cut off or damaged")
+        yield kind, content
+        position += 12 + length

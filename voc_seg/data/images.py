@@ -1,0 +1,232 @@
+"""Image files: photographs as a viewer shows them, masks as the numbers that they hold."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image, ImageOps
+
+from voc_seg.data.decoding import (
+    decode_jpeg,
+    one_sentence,
+    open_picture,
+    png_header,
+    read_bytes,
+)
+from voc_seg.files import replace
+
+VOID = 255
+"""Marks contours and ambiguous regions in masks; ignored in training and evaluation."""
+
+GREY = 127  # next to an image that is not square; close to 0 once a model has rescaled it
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a photograph as an image viewer shows it.
+
+    Grey images become RGB, CMYK is converted, 16 bits become 8, the camera's EXIF orientation is
+    applied, and transparent pixels are shown on white.
+
+    Args:
+        path: a JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or JPEG 2000 file.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not an image, is damaged or cut off, or declares more than 179
+            megapixels.
+
+    Examples:
+        >>> import numpy as np
+        >>> from voc_seg import read_image, write_image
+        >>> write_image("photo.png", np.zeros((40, 60, 3), "uint8"))
+        >>> read_image("photo.png").shape
+        (40, 60, 3)
+    """
+    data = read_bytes(path)
+    with one_sentence(path, "is not a complete image"):
+        picture = open_picture(data)
+        if picture.format in ("JPEG", "MPO"):
+            return decode_jpeg(data, picture)
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255
+            grey = np.array(picture) // 256
+            return np.repeat(grey[..., None], 3, axis=-1).astype(np.uint8)
+        if picture.mode in ("I", "F"):
+            raise ValueError(f"found pixels of 32 bits ({picture.mode}), expected 8 or 16")
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture)
+        return np.array(picture.convert("RGB"))
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Reads a mask as the class indices that its PNG file holds.
+
+    A mask is never decoded to colours: VOC's PNGs are palette images whose pixels already are
+    class indices, and OpenCV would replace them by the palette's colours. Pillow leaves them
+    alone. Grey PNGs, which labelling tools also write, hold indices as well.
+
+    Args:
+        path: a palette PNG or an 8-bit grey PNG.
+
+    Returns:
+        (H, W) uint8, the values in the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a PNG, is damaged or cut off, holds colours, or is grey with
+            other than 8 bits.
+
+    Examples:
+        >>> from voc_seg import read_mask, write_mask
+        >>> write_mask("mask.png", [[0, 12, 12], [0, 0, 255]])
+        >>> read_mask("mask.png").tolist()
+        [[0, 12, 12], [0, 0, 255]]
+    """
+    data = read_bytes(path)
+    with one_sentence(path, "is not a complete PNG"):
+        picture = open_picture(data)
+        picture.load()
+    if picture.format != "PNG" or picture.mode not in ("P", "L"):
+        raise ValueError(
+            f"{path}: is a {picture.format} of mode {picture.mode}; expected a PNG whose pixels "
+            "are class indices (mode P or L)"
+        )
+    if picture.mode == "L" and (depth := png_header(data)[2]) != 8:  # scaled to 8 bits
+        raise ValueError(f"{path}: is grey with {depth} bits; expected 8 bits, or a palette PNG")
+    return np.array(picture)
+
+
+def write_mask(path: str | Path, mask: ArrayLike, *palettes: object) -> None:
+    """Writes a mask as a palette PNG with VOC's colours, like the masks of VOC.
+
+    Args:
+        path: the file to write.
+        mask: (H, W) integers, 0..255.
+
+    Raises:
+        ValueError: the mask has another shape or other numbers.
+        TypeError: a third argument is given, as in version 0.1.0.
+
+    Examples:
+        >>> from voc_seg import write_mask
+        >>> write_mask("mask.png", [[0, 12, 12], [0, 0, 255]])
+    """
+    if palettes:
+        raise TypeError("write_mask: knows the palette now; call write_mask(path, mask)")
+    values = np.asarray(mask)
+    form = values.ndim == 2 and values.size and values.dtype.kind in "biu"
+    if not form or values.min() < 0 or values.max() > 255:
+        raise ValueError(f"{path}: found {values.dtype} {values.shape}; expected (H, W) of 0..255")
+    image = Image.fromarray(values.astype(np.uint8))
+    image.putpalette(palette().tobytes())  # turns mode L into mode P; the pixels stay
+    replace(path, lambda file: image.save(file, format="PNG"))
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Writes an image as a PNG.
+
+    Args:
+        path: the file to write.
+        image: (H, W, 3) uint8, RGB, or (H, W, 4), RGBA.
+
+    Raises:
+        ValueError: the image has another shape or type.
+
+    Examples:
+        >>> import numpy as np
+        >>> from voc_seg import write_image
+        >>> write_image("grey.png", np.full((40, 60, 3), 127, "uint8"))
+    """
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] not in (3, 4) or image.dtype != np.uint8:
+        raise ValueError(
+            f"{path}: found {image.dtype} {image.shape}; expected uint8 (H, W, 3 or 4)"
+        )
+    replace(path, lambda file: Image.fromarray(image).save(file, format="PNG"))
+
+
+def palette() -> np.ndarray:
+    """The 256 colours of VOC's masks, computed as in the development kit's `VOClabelcolormap`.
+
+    The bits of an index are dealt out in turn to red, green and blue: the lowest three to the
+    highest bit of each colour, the next three to the second highest, and so on.
+
+    Returns:
+        (256, 3) uint8: row i is the RGB colour of class i; row 255 that of void.
+
+    Examples:
+        >>> from voc_seg import palette
+        >>> palette()[12].tolist()  # a dog
+        [64, 0, 128]
+    """
+    index = np.arange(256)
+    colours = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        colours[:, bit % 3] |= (((index >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
+    return colours
+
+
+def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None) -> np.ndarray:
+    """Resizes an image so that its long side is `size`, keeping the aspect ratio.
+
+    Args:
+        image: (H, W) or (H, W, C) array.
+        size: the long side wanted, in pixels.
+        interpolation: one of OpenCV's. Default: by area when shrinking, else bilinear. Masks need
+            `cv2.INTER_NEAREST_EXACT`: smooth interpolation would blend class indices into other
+            classes, and plain `INTER_NEAREST` shifts the mask by up to half a pixel.
+
+    Returns:
+        (h, w) or (h, w, C) array with max(h, w) == size.
+
+    Examples:
+        >>> import numpy as np
+        >>> from voc_seg import resize_to_fit
+        >>> resize_to_fit(np.zeros((375, 500, 3), "uint8"), 224).shape
+        (168, 224, 3)
+    """
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    if interpolation is None:
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, shape, interpolation=interpolation)
+
+
+def letterbox(image: np.ndarray, size: int) -> np.ndarray:
+    """Resizes an image to fit a square, and fills the rest of the square with grey.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: height and width of the square.
+
+    Returns:
+        (size, size, 3) uint8; the image is at the top left, its long side is `size`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from voc_seg import letterbox
+        >>> letterbox(np.zeros((375, 500, 3), "uint8"), 224)[200, 0].tolist()  # below the image
+        [127, 127, 127]
+    """
+    return cut_square(resize_to_fit(image, size), size, 0, 0, GREY)
+
+
+def letterbox_mask(mask: np.ndarray, size: int) -> np.ndarray:
+    """The same for a mask, by nearest neighbour, filled with void: (H, W) -> (size, size)."""
+    return cut_square(resize_to_fit(mask, size, cv2.INTER_NEAREST_EXACT), size, 0, 0, VOID)
+
+
+def cut_square(image: np.ndarray, size: int, top: int, left: int, fill: int) -> np.ndarray:
+    """The square of side `size` whose corner is at (top, left), which may be outside the image."""
+    square = np.full((size, size, *image.shape[2:]), fill, image.dtype)
+    part = image[max(0, top) : top + size, max(0, left) : left + size]
+    row, column = max(0, -top), max(0, -left)
+    square[row : row + part.shape[0], column : column + part.shape[1]] = part
+    return square

@@ -1,0 +1,69 @@
+"""U-Net: an encoder-decoder with skip connections between encoder and decoder at the same scale.
+
+Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
+MICCAI 2015. On the way down, the encoder learns what is in the image and loses track of where.
+Each skip connection passes the decoder the feature map from before that information was lost.
+"""
+
+import keras
+from keras import layers
+
+from voc_seg.checks import check_whole
+from voc_seg.models.blocks import ClassProbabilities, CropLike, PadToMultiple, conv_block
+
+
+def build_unet(num_classes: int = 21, filters: int = 64, depth: int = 4) -> keras.Model:
+    """Builds a U-Net.
+
+    Where we depart from the paper: the convolutions are padded, so the output is as large as the
+    input and skip connections need no cropping. Images whose sides are not divisible by 2**depth
+    are padded by reflection and cropped again. Batch normalisation follows each convolution.
+    There is no dropout.
+
+    Args:
+        num_classes: the number of classes, background included; 2 for object against background.
+        filters: filters at the first scale; each coarser scale has twice as many. The paper: 64.
+        depth: how many times the resolution is halved. The paper: 4.
+
+    Returns:
+        A model: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
+            (B, H, W, num_classes) float32 class probabilities.
+
+    Raises:
+        ValueError: an argument is below its minimum (2 classes, 1 filter, depth 1).
+
+    Examples:
+        >>> from voc_seg import build_unet
+        >>> model = build_unet(num_classes=5, filters=8, depth=3)
+        >>> model.output_shape
+        (None, None, None, 5)
+    """
+    check_whole("num_classes", num_classes, low=2)
+    check_whole("filters", filters)
+    check_whole("depth", depth)
+    inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)  # 0..255 -> -1..1
+    x = PadToMultiple(2**depth, name="pad")(x)  # so each of the halvings comes out even
+
+    # Encoder: half the size and twice the filters at each step. It learns what is in the image,
+    # and loses track of where.
+    skips = []
+    for i in range(depth):
+        x = conv_block(x, filters * 2**i, f"encoder{i + 1}")  # (B, H / 2^i, W / 2^i, F 2^i)
+        skips.append(x)  # the last map at this scale, before pooling
+        x = layers.MaxPooling2D(2, name=f"encoder{i + 1}_pool")(x)
+
+    # The coarsest map: each position has seen a large part of the image.
+    x = conv_block(x, filters * 2**depth, "bottleneck")  # (B, H / 2^depth, W / 2^depth, F 2^depth)
+
+    # Decoder: back to full size, one scale at a time.
+    for i in reversed(range(depth)):
+        x = layers.Conv2DTranspose(filters * 2**i, 2, strides=2, name=f"decoder{i + 1}_up")(x)
+        x = layers.Concatenate(name=f"decoder{i + 1}_skip")([skips[i], x])  # (..., 2 F 2^i)
+        x = conv_block(x, filters * 2**i, f"decoder{i + 1}")  # (B, H / 2^i, W / 2^i, F 2^i)
+
+    # A 1 x 1 convolution is the same small classifier at every pixel.
+    x = layers.Conv2D(num_classes, 1, name="logits")(x)
+    x = CropLike(name="crop")([x, inputs])  # (B, H, W, num_classes): the padding is gone
+    outputs = ClassProbabilities(name="probabilities")(x)
+    return keras.Model(inputs, outputs, name="unet")
