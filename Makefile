@@ -1,9 +1,10 @@
-# Everything happens in a virtual environment of its own; nothing else on the machine is touched.
+# Everything happens in virtual environments of its own; nothing else on the machine is touched.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+LINT := .venv-lint/bin
 
-.PHONY: install demo test docs serve lint clean
+.PHONY: install demo test fuzz docs serve lint build clean
 
 install: $(VENV)/installed   ## the virtual environment with the library
 
@@ -11,7 +12,10 @@ demo: $(VENV)/installed   ## train and compare the models: runs/demo/comparison.
 	$(BIN)/voc-seg demo
 
 test: $(VENV)/installed   ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+fuzz: $(VENV)/installed   ## damaged files of all kinds, for SECONDS=600 by default
+	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS),600)
 
 docs: $(VENV)/installed-docs   ## run the chapters and build the site: site/index.html; FAST=1 trains less
 	$(BIN)/python tutorials/build.py $(if $(FAST),--fast)
@@ -20,9 +24,13 @@ docs: $(VENV)/installed-docs   ## run the chapters and build the site: site/inde
 serve: docs   ## show the site at http://127.0.0.1:8000
 	$(BIN)/mkdocs serve
 
-lint: $(VENV)/installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: $(VENV)/installed .venv-lint/installed   ## style, docstrings and types
+	$(LINT)/ruff check .
+	$(LINT)/ruff format --check .
+	$(LINT)/mypy --python-executable $(BIN)/python
+
+build: .venv-lint/installed   ## wheel and source archive, in dist
+	$(LINT)/python -m build --quiet
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -33,5 +41,10 @@ $(VENV)/installed-docs: $(VENV)/installed
 	$(BIN)/python -m pip install -e ".[docs]"
 	touch $@
 
+.venv-lint/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-lint
+	$(LINT)/python -m pip install "ruff>=0.9" "mypy>=1.13" "build>=1.2"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache
