@@ -1,8 +1,8 @@
 """How much faster is the dense network than the sliding window? `python benchmarks/dense_speed.py`
 
-Times the labelling of one 128 x 128 image in three ways, in one run: one pass of `to_dense`, the
-sliding window in batches of 256 windows, and the sliding window one window at a time (over 1,024
-of the 16,384 pixels, times 16). Each is warmed up first; the median of several runs counts.
+Labels one 128 x 128 image in three ways and times each: one pass of the network by `to_dense`, the
+sliding window in batches of 256 windows, and the sliding window one window at a time (1,024 of the
+16,384 pixels, times 16). Each way runs once to warm up; after that the median of its runs counts.
 """
 
 import statistics

@@ -1,7 +1,7 @@
 """How much memory does a photo of 24 megapixels take? `python benchmarks/memory.py`
 
-Labels a small and a large image with the same 21-class U-Net and prints the peak of the process's
-memory after each; the difference is what the large image costs.
+Labels a small and then a large image with the same 21-class U-Net and prints the peak memory of
+the process after each. The difference is the cost of the large image.
 """
 
 import resource
@@ -10,12 +10,11 @@ import time
 
 import numpy as np
 
-from voc_seg import build_unet, predict_labels, set_classes
-from voc_seg.voc import VOC_CLASSES
+from voc_seg import VOC_CLASSES, build_unet, predict_labels, set_classes
 
 model = build_unet(filters=16)
 set_classes(model, {name: i for i, name in enumerate(VOC_CLASSES)}, image_size=224)
-unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes on Linux
+unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux kilobytes
 for shape in ((300, 400), (4000, 6000)):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     start = time.perf_counter()

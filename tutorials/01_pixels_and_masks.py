@@ -39,10 +39,10 @@ from voc_seg import (
     open_folder,
     palette,
     read_mask,
+    resize_to_fit,
     write_mask,
     write_shapes,
 )
-from voc_seg.images import resize_to_fit
 from voc_seg.plots import BLUE, VERMILLION, colorize, plot_confusion
 
 # %% [markdown]
@@ -53,8 +53,7 @@ from voc_seg.plots import BLUE, VERMILLION, colorize, plot_confusion
 
 # %%
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 names = list(folder.classes)
@@ -494,7 +493,7 @@ print("read as a grey image:  ", np.unique(grey))
 # classes, some share a grey value.
 
 # %%
-write_mask("runs/tutorials/indices.png", np.arange(256)[None], palette())
+write_mask("runs/tutorials/indices.png", np.arange(256)[None])
 greys = cv2.imread("runs/tutorials/indices.png", cv2.IMREAD_GRAYSCALE)[0]  # (256,)
 print("index  grey  class")
 for index in (*range(len(VOC_CLASSES)), VOID):

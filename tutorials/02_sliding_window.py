@@ -43,8 +43,7 @@ from voc_seg import (
 from voc_seg.plots import BLUE, VERMILLION, plot_confusion, plot_predictions
 
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 names = list(folder.classes)

@@ -45,8 +45,7 @@ from voc_seg import (
 from voc_seg.plots import BLUE, VERMILLION, plot_predictions
 
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 keras.utils.set_random_seed(0)
@@ -264,7 +263,7 @@ for layer in dense_layers:
 # ## The dense network
 #
 # `to_dense` does what we have just done by hand. It is short, and worth reading:
-# `voc_seg/dense.py`.
+# `voc_seg/models/dense.py`.
 
 # %%
 dense = to_dense(classifier)

@@ -48,8 +48,7 @@ from voc_seg import (
 from voc_seg.plots import BLUE, VERMILLION, colorize, plot_predictions
 
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 keras.utils.set_random_seed(0)
@@ -519,10 +518,10 @@ assert np.allclose(stamp(np.ones((4, 4)), linear, 2)[inside], 1)
 # %% [markdown]
 # ## The network
 #
-# `build_encoder_decoder` in `voc_seg/encoder_decoder.py` puts it together in a dozen lines: going
-# down, two convolutions and a pooling at each scale; at the bottom two convolutions more, on the
-# coarsest map (the *bottleneck*); going up, a transposed convolution and two convolutions at each
-# scale; last a 1 × 1 convolution to the classes. Each convolution is followed by a batch
+# `build_encoder_decoder` in `voc_seg/models/encoder_decoder.py` puts it together in a dozen lines:
+# going down, two convolutions and a pooling at each scale; at the bottom two convolutions more, on
+# the coarsest map (the *bottleneck*); going up, a transposed convolution and two convolutions at
+# each scale; last a 1 × 1 convolution to the classes. Each convolution is followed by a batch
 # normalisation, which keeps the numbers in a steady range, and a ReLU. Noh, Hong and Han (2015) and,
 # with SegNet, Badrinarayanan, Kendall and Cipolla (2017) brought this symmetric form. Their decoders also remember the places of the maxima from the poolings; ours remembers nothing.
 

@@ -37,6 +37,8 @@ from keras import layers
 
 from voc_seg import (
     VOID,
+    CropLike,
+    PadToMultiple,
     SegmentationDataset,
     build_encoder_decoder,
     build_unet,
@@ -49,12 +51,10 @@ from voc_seg import (
     set_classes,
     write_shapes,
 )
-from voc_seg.layers import CropLike, PadToMultiple
 from voc_seg.plots import BLUE, VERMILLION, colorize, plot_predictions
 
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 keras.utils.set_random_seed(0)
@@ -184,7 +184,7 @@ plt.show()
 # %% [markdown]
 # ### In the source
 #
-# `voc_seg/unet.py` and `voc_seg/encoder_decoder.py` are written so that their difference is the
+# `unet.py` and `encoder_decoder.py` in `voc_seg/models` are written so that their difference is the
 # lesson. Let Python compare the two functions, without their docstrings; a plus marks the lines
 # that only U-Net has, a minus those that only the encoder-decoder has.
 
@@ -291,7 +291,7 @@ assert failed
 #   own: see below.
 # - **Pad** the image until $2^\text{depth}$ divides both sides, and cut the additional pixels off
 #   the result. This library does so, once at the entrance and once at the exit, and no skip
-#   connection needs to know: `PadToMultiple` and `CropLike`, both in `voc_seg/layers.py`.
+#   connection needs to know: `PadToMultiple` and `CropLike`, both in `voc_seg/models/blocks.py`.
 #
 # `PadToMultiple` adds at the bottom and at the right, and it adds the mirrored image. Black would
 # draw an edge where there is none, and edges are what the network looks for.

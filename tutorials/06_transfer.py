@@ -44,17 +44,16 @@ from voc_seg import (
     evaluate,
     open_folder,
     predict_labels,
+    pretrain_encoder,
     set_classes,
     unfreeze,
     write_shapes,
 )
-from voc_seg.demo import pretrain_encoder
+from voc_seg.models.vgg_transfer import bilinear_kernel
 from voc_seg.plots import BLUE, VERMILLION, plot_predictions
-from voc_seg.vgg_transfer import bilinear_kernel
 
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 keras.utils.set_random_seed(0)
@@ -91,7 +90,7 @@ if WEIGHTS is not None:
 PRETRAIN = 3000  # fast: 96
 if WEIGHTS is None:
     keras.config.disable_interactive_logging()  # hides the progress bars
-    encoder, _ = pretrain_encoder(seed=0, count=PRETRAIN)
+    encoder = pretrain_encoder(seed=0, count=PRETRAIN)
     keras.config.enable_interactive_logging()
 else:
     encoder = keras.applications.VGG16(include_top=False, weights=WEIGHTS)
@@ -381,7 +380,7 @@ print(bilinear_kernel(2, 1)[..., 0, 0] * 16)
 
 # %%
 def build_transfer(encoder):
-    return build_vgg_transfer(len(folder.classes), weights=encoder, blocks=BLOCKS, filters=32)
+    return build_vgg_transfer(len(folder.classes), encoder=encoder, blocks=BLOCKS, filters=32)
 
 
 def count(weights):

@@ -40,9 +40,9 @@ from voc_seg import (
     open_folder,
     predict_labels,
     set_classes,
+    write_image,
     write_shapes,
 )
-from voc_seg.images import write_image
 from voc_seg.plots import BLUE, VERMILLION, colorize
 
 # %% [markdown]
@@ -52,8 +52,7 @@ from voc_seg.plots import BLUE, VERMILLION, colorize
 
 # %%
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 objects = open_folder(ROOT, classes="object")

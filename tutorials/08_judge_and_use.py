@@ -25,6 +25,7 @@
 
 # %%
 import shutil
+import time
 from pathlib import Path
 
 import cv2
@@ -42,18 +43,19 @@ from voc_seg import (
     build_vgg_transfer,
     confusion_matrix,
     cut_out,
+    draw_scene,
     evaluate,
     iou_from_confusion,
     load_segmenter,
     open_folder,
     predict_labels,
+    pretrain_encoder,
     read_image,
     read_mask,
     train,
+    write_image,
     write_shapes,
 )
-from voc_seg.demo import pretrain_encoder
-from voc_seg.images import write_image
 from voc_seg.plots import (
     BLUE,
     VERMILLION,
@@ -62,11 +64,9 @@ from voc_seg.plots import (
     plot_overlay,
     plot_predictions,
 )
-from voc_seg.shapes import draw_scene
 
 SHAPES = Path("runs/tutorials/shapes")
-if not SHAPES.exists():
-    write_shapes(SHAPES, train=1000, val=200, size=40)
+write_shapes(SHAPES, train=1000, val=200, size=40)
 ROOT, SIZE = SHAPES, 40  # for PASCAL VOC: ROOT, SIZE = "data", 128
 folder = open_folder(ROOT)
 keras.utils.set_random_seed(0)
@@ -318,8 +318,10 @@ PRETRAIN = 3000  # fast: 64
 
 keras.utils.disable_interactive_logging()  # no progress bars on this page
 if ROOT == SHAPES:
-    encoder, pretraining = pretrain_encoder(seed=0, count=PRETRAIN)
-    transfer = build_vgg_transfer(num_classes, weights=encoder, blocks=(1, 2, 3), filters=32)
+    start = time.perf_counter()
+    encoder = pretrain_encoder(seed=0, count=PRETRAIN)
+    pretraining = time.perf_counter() - start
+    transfer = build_vgg_transfer(num_classes, encoder=encoder, blocks=(1, 2, 3), filters=32)
 else:
     pretraining = 0
     transfer = build_vgg_transfer(num_classes, weights="imagenet")

@@ -1,17 +1,17 @@
-"""Makes pages of the site out of the chapters: `python tutorials/build.py [--fast]`.
+"""Runs the chapters and turns them into pages of the site: `python tutorials/build.py [--fast]`.
 
 A chapter is a plain Python file in percent format. Jupytext turns it into a notebook, nbclient runs
-it, nbconvert writes it down as Markdown, to `docs/tutorials`. A chapter that has not changed, and
-stands on a library that has not changed, is not run again.
+the notebook, and nbconvert writes it to `docs/tutorials` as Markdown. If neither the chapter nor
+the library has changed, the last run is used again.
 
-What a chapter can say to this program, by the tags and the metadata of its cells:
+A chapter controls its page with the tags and the metadata of its cells:
 
-- `tags=["see"]`: prints what one should see in the results above, with the numbers of this run; the
-  page shows what it prints, not the cell.
-- `tags=["check"]`: asserts that something is correct; the page leaves it out.
-- `tags=["claim"]`: asserts that a claim about results holds for this run; the page leaves it out,
-  and so does the fast mode.
-- `alt="..."`: the text for those who cannot see the cell's picture; required where there is one.
+- `tags=["see"]`: prints what you should see in the results above, with the numbers of this run. The
+  page shows the output and hides the code.
+- `tags=["check"]`: asserts that something is correct. The page leaves the cell out.
+- `tags=["claim"]`: asserts that a statement about the results is true for this run. The page leaves
+  the cell out, and the fast mode does not run it.
+- `alt="..."`: describes the cell's picture for readers who cannot see it. Every picture needs one.
 - `TRAIN = 1000  # fast: 50`: in the fast mode the value is 50.
 """
 
@@ -65,9 +65,9 @@ TEMPLATE = """
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Runs the chapters and writes their pages.")
+    parser = argparse.ArgumentParser(description="Run the chapters and write their pages.")
     parser.add_argument("chapters", nargs="*", type=Path, help="chapters to build; default: all")
-    parser.add_argument("--fast", action="store_true", help="less training, no claims on results")
+    parser.add_argument("--fast", action="store_true", help="train less and skip the claims")
     options = parser.parse_args(arguments)
     for path in options.chapters or sorted((ROOT / "tutorials").glob("0*.py")):
         notebook, seconds = run(path.resolve(), options.fast)
@@ -75,7 +75,7 @@ def main(arguments=None):
 
 
 def run(path, fast):
-    """Runs a chapter, or takes the result from the cache: returns (notebook, seconds)."""
+    """Runs a chapter, or reads its last run from the cache; returns (notebook, seconds)."""
     notebook = jupytext.read(path)
     if fast:
         notebook.cells = [c for c in notebook.cells if "claim" not in c.metadata.get("tags", [])]
@@ -85,7 +85,7 @@ def run(path, fast):
             cell.source = re.sub(r"= [^#\n]*?  # fast: (.*)", r"= \1", cell.source)
         cell.source = re.sub(r"  # fast: .*", "", cell.source)
     text = "".join(f"{cell.cell_type}{cell.metadata}{cell.source}" for cell in notebook.cells)
-    for file in sorted((ROOT / "voc_seg").glob("*.py")):
+    for file in sorted((ROOT / "voc_seg").rglob("*.py")):
         text += file.read_text(encoding="utf-8")
     key = hashlib.sha256(text.encode()).hexdigest()
     cached = CACHE / f"{path.stem}{'-fast' if fast else ''}.ipynb"
@@ -101,13 +101,13 @@ def run(path, fast):
         NotebookClient(
             notebook,
             timeout=None,
-            startup_timeout=300,  # seconds; the machine may be busy
+            startup_timeout=300,  # seconds; a busy machine can be slow
             kernel_name="python3",
             resources={"metadata": {"path": str(ROOT)}},
             on_cell_complete=lambda **_: bar.update(),
         ).execute()
     seconds = round(time.perf_counter() - start)
-    for cell in code:  # progress bars and the backend's remarks are no results
+    for cell in code:  # drop progress bars and the backend's messages
         for output in cell.outputs:
             if output.get("name") == "stdout":
                 output.text = re.sub(r"^WARNING:tensorflow:.*\n", "", output.text, flags=re.M)
@@ -119,14 +119,14 @@ def run(path, fast):
 
 
 def write_page(path, notebook, seconds, fast):
-    """Writes the page, its pictures and the notebook for download to `docs/tutorials`."""
+    """Writes the page, its pictures and the downloadable notebook to `docs/tutorials`."""
     PAGES.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, PAGES / f"{path.stem}.ipynb")
     for cell in notebook.cells:
         pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
         if pictures and not cell.metadata.get("alt"):
-            raise ValueError(f"{path}: a cell makes a picture and has no alt:\n{cell.source}")
-        for picture in pictures:  # not also "<Figure size 640x480 with 1 Axes>"
+            raise ValueError(f"{path}: a cell with a picture has no alt:\n{cell.source}")
+        for picture in pictures:  # otherwise the page also shows "<Figure size ...>"
             picture.data.pop("text/plain", None)
     prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     link_terms(prose)
@@ -153,16 +153,17 @@ def write_page(path, notebook, seconds, fast):
     note = f"[Download this chapter as a notebook]({path.stem}.ipynb){{ .md-button }}\n\n"
     if fast:
         note += (
-            '!!! warning "Built in the fast mode"\n\n    The numbers are not those of the text.\n'
+            '!!! warning "Built in the fast mode"\n\n'
+            "    The numbers differ from those in the text.\n"
         )
     else:
-        note += f"This page was made by running the chapter, in {seconds} s.\n"
+        note += f"This page was generated by running the chapter ({seconds} s).\n"
     title, rest = body.lstrip().split("\n", 1)
     (PAGES / f"{path.stem}.md").write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
 
 
 def add_folds(text):
-    """Adds to each exercise, behind a fold, the function to complete and the solution."""
+    """Adds the function to complete and a solution to each exercise, both folded away."""
 
     def folds(match):
         name = match[1]
@@ -180,10 +181,10 @@ def add_folds(text):
 
 
 def link_terms(cells):
-    """Links the first use of each term of the glossary in a chapter to its entry.
+    """Links the first use of each glossary term in a chapter to its entry.
 
-    Not in headings, code, mathematics and links, not as a part of a longer term, and not below
-    "Further reading", where titles stand.
+    Headings, code, formulas, links and the titles under "Further reading" are left alone. A term
+    inside a longer term is not linked either.
     """
     glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     terms = re.findall(r"^## (.+)$", glossary, flags=re.M)

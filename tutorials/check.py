@@ -1,14 +1,14 @@
 """Checks your answer to an exercise: `python tutorials/check.py NAME`.
 
-Without a name: lists the exercises and how you stand.
+Without a name, it lists the exercises and your progress.
 
-For each exercise there are three files of its name:
+Each exercise has three files with its name:
 
 - `exercises/NAME.py`: the function for you to complete.
-- `checks/NAME.py`: `CASES`, a list of (what the case is, arguments, what to think about);
-  `expected(*arguments)`, the right answer; `MISTAKES`, a list of (function, hint), each a usual
-  mistake. Where arguments are a function, it is called to make them. Where there is a
-  `view(answer)`, it turns answers into what is compared.
+- `checks/NAME.py`: `CASES`, a list of (description, arguments, hint); `expected(*arguments)`, the
+  right answer; `MISTAKES`, a list of (function, hint) with the usual mistakes. If the arguments are
+  a function, it is called to make them. If there is a `view(answer)`, it converts an answer before
+  it is compared.
 - `solutions/NAME.py`: one solution.
 """
 
@@ -22,9 +22,9 @@ from pathlib import Path
 try:
     import numpy as np
 
-    from voc_seg.commands import load_backend
+    from voc_seg.backend import load_backend
 except ModuleNotFoundError as error:
-    sys.exit(f"{error}: activate the environment first, with source .venv/bin/activate")
+    sys.exit(f"{error}. Activate the environment first: source .venv/bin/activate")
 
 HERE = Path(__file__).resolve().parent
 
@@ -34,10 +34,11 @@ def check(name, answers="exercises"):
 
     Args:
         name: name of the exercise.
-        answers: the folder of the answers, "exercises" or "solutions", or a function as answer.
+        answers: the folder with the answers ("exercises" or "solutions"), or the answer itself, a
+            function.
 
     Returns:
-        A text that says what is wrong and what to think about; None if nothing is.
+        A text that says what is wrong and gives a hint; None if the answer is right.
     """
     checks = load(HERE / "checks" / f"{name}.py")
     view = getattr(checks, "view", lambda answer: answer)
@@ -65,33 +66,33 @@ def check(name, answers="exercises"):
 
 
 def fresh(make):
-    """Arguments that nobody has changed yet."""
+    """New arguments, so that no call sees what another one changed."""
     return make() if callable(make) else copy.deepcopy(make)
 
 
 def same(wrong, make, answer, view):
-    """Whether a usual mistake gives the same answer as the learner's function."""
+    """Whether a usual mistake gives the same answer as the learner's function did."""
     try:
         with np.errstate(all="ignore"):
             return difference(answer, view(wrong(*fresh(make))), view) is None
     except Exception:
-        return False  # a mistake need not work in every case
+        return False  # some mistakes do not work in every case
 
 
 def difference(answer, right, view=lambda answer: answer):
-    """What distinguishes an answer from the right one, in a sentence; None if nothing does.
+    """How an answer differs from the right one, in a sentence; None if they agree.
 
     Args:
         answer: what the learner's function returned.
-        right: the right answer, as `view` shows it.
-        view: turns the answer into what is compared.
+        right: the right answer, already converted by `view`.
+        view: converts the answer before it is compared.
     """
     if answer is None and right is not None:
         return "Your function returned None: is the `return` missing?"
     try:
         answer = view(answer)
     except Exception as error:
-        return f"Your function returned {show(answer)}, which is not what was asked for ({error})."
+        return f"Your function returned {show(answer)}, which is not what we asked for ({error})."
     if isinstance(right, (str, bool, type(None), list, dict)):
         if type(answer) is type(right) and answer == right:
             return None
@@ -120,7 +121,7 @@ def show(value):
 
 
 def explain(error):
-    """The type and message of an error, and the learner's line in which it arose."""
+    """The type and message of an error, and the line of the learner's code that raised it."""
     lines = traceback.extract_tb(error.__traceback__)
     lines = [
         f for f in lines if Path(f.filename).parent in (HERE / "exercises", HERE / "solutions")
@@ -130,7 +131,7 @@ def explain(error):
 
 
 def load(path):
-    """Imports a file by its path, as it is now."""
+    """Imports a file by its path, as it is on the disk now."""
     spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -138,7 +139,7 @@ def load(path):
 
 
 def names():
-    """The names of all exercises, in the order of the chapters that ask for them."""
+    """The names of all exercises, in the order in which the chapters ask for them."""
     chapters = sorted(HERE.glob("0*.py"))
     text = "\n".join(path.read_text(encoding="utf-8") for path in chapters)
     found = [path.stem for path in sorted((HERE / "exercises").glob("*.py"))]
@@ -146,8 +147,8 @@ def names():
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Checks your answers to the exercises.")
-    parser.add_argument("name", nargs="?", help="name of an exercise; default: list all")
+    parser = argparse.ArgumentParser(description="Check your answers to the exercises.")
+    parser.add_argument("name", nargs="?", help="name of an exercise; without it, all are listed")
     name = parser.parse_args(arguments).name
     if name is None:
         load_backend()
@@ -160,8 +161,9 @@ def main(arguments=None):
     if name not in names():
         print(f"{name}: no such exercise; there are {', '.join(names())}", file=sys.stderr)
         return 2
-    if "keras" in (HERE / "checks" / f"{name}.py").read_text(encoding="utf-8"):
-        load_backend()  # quietly
+    text = (HERE / "checks" / f"{name}.py").read_text(encoding="utf-8")
+    if "keras" in text or "from voc_seg" in text:
+        load_backend()  # otherwise the backend prints its messages first
     problem = check(name)
     print(problem or f"{name}: right.")
     return 1 if problem else 0

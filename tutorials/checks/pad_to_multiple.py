@@ -1,6 +1,6 @@
 """The check of `pad_to_multiple`: against what the layer of the library says about shapes."""
 
-from voc_seg.layers import PadToMultiple
+from voc_seg import PadToMultiple
 
 
 def expected(size, depth):
