@@ -119,8 +119,6 @@ def train(
         >>> validation = SegmentationDataset(folder, folder.ids("val"), size=16)
         >>> model = build_unet(num_classes=5, filters=2, depth=1)
         >>> model, history = train(model, training, validation, "run", epochs=1)
-        Epoch 1/1
-        ...
         >>> len(history["loss"])
         1
     """

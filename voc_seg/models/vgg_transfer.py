@@ -72,6 +72,8 @@ def build_vgg_transfer(
     check_whole("filters", filters)
     if not isinstance(blocks, Sequence) or not blocks or len(set(blocks)) < len(blocks):
         raise ValueError(f"blocks: found {blocks!r}, expected different numbers, such as (3, 4, 5)")
+    for block in blocks:
+        check_whole("blocks", block)
     blocks = sorted(blocks)
     frozen = weights is not None or encoder is not None
     if encoder is None:
