@@ -1,25 +1,25 @@
-"""The command line: what works from end to end, and what a user would try wrong."""
+"""The command line: what works from end to end, and what users get wrong."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
-import keras
 import numpy as np
 import pytest
+from helpers import (
+    count_pairs,
+    iou_by_hand,
+    mean_iou_by_hand,
+    python,
+    save_encoder,
+    snapshot,
+    without_graphs,
+)
 from PIL import Image
 
 from voc_seg import commands
 from voc_seg.cli import main
 
 TINY = ["--size", "16", "--epochs", "1", "--filters", "2"]
-
-
-def snapshot(folder):
-    """Every file below a folder with its content."""
-    return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +43,6 @@ def first(data, part):
 # What works
 
 
-def small_encoder(path):
-    """An encoder with VGG16's blocks, of two filters each, in a file."""
-    x = inputs = keras.Input((None, None, 3))
-    for block in range(1, 6):
-        x = keras.layers.Conv2D(2, 3, padding="same", name=f"block{block}_conv1")(x)
-        x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
-    keras.Model(inputs, x).save(path)
-    return str(path)
-
-
 @pytest.mark.parametrize("model", ["patch-classifier", "encoder-decoder", "unet", "vgg-transfer"])
 def test_each_model_is_trained_evaluated_and_used(model, shapes, tmp_path, capsys):
     out = tmp_path / "run"
@@ -60,21 +50,18 @@ def test_each_model_is_trained_evaluated_and_used(model, shapes, tmp_path, capsy
     if model == "patch-classifier":
         extra = ["--window", "5"]
     if model == "vgg-transfer":
-        extra = ["--weights", small_encoder(tmp_path / "encoder.keras")]
+        extra = ["--encoder", save_encoder(tmp_path / "encoder.keras")]
     arguments = ["--classes", "ring,disc", *TINY, *extra]
     main(["train", model, "--data", str(shapes), "--out", str(out), *arguments])
-    main([
-        "evaluate", str(out / "best.keras"), "--data", str(shapes),
-        "--json", str(tmp_path / "result.json"), "--masks", str(tmp_path / "masks"),
-    ])  # fmt: skip
+    best, json_file = str(out / "best.keras"), tmp_path / "result.json"
+    files = ["--json", str(json_file), "--masks", str(tmp_path / "masks")]
+    main(["evaluate", best, "--data", str(shapes), *files])
     image = first(shapes, "JPEGImages")
-    main([
-        "predict", str(out / "best.keras"), str(image), "--out", str(tmp_path / "mine"),
-        "--overlay", "--cutout",
-    ])  # fmt: skip
+    main(["predict", best, str(image), "--out", str(tmp_path / "mine"), "--overlay", "--cutout"])
 
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = json.loads(json_file.read_text())
     assert result["classes"] == ["background", "ring", "disc"]
+    assert values_in(tmp_path / "masks") <= {0, 4, 1}
     assert "mean IoU" in capsys.readouterr().out
     names = {p.name for p in (tmp_path / "mine").iterdir()}
     assert names == {f"{image.stem}{ending}.png" for ending in ("", "_overlay", "_cutout")}
@@ -86,40 +73,36 @@ def test_each_model_is_trained_evaluated_and_used(model, shapes, tmp_path, capsy
 
 
 def test_evaluation_equals_a_program_that_reads_the_masks(run, shapes, tmp_path):
-    main([
-        "evaluate", str(run / "best.keras"), "--data", str(shapes),
-        "--json", str(tmp_path / "result.json"), "--masks", str(tmp_path / "masks"),
-    ])  # fmt: skip
-    result = json.loads((tmp_path / "result.json").read_text())
+    json_file, masks = tmp_path / "result.json", tmp_path / "masks"
+    evaluate = ["evaluate", run / "best.keras", "--data", shapes, "--json", json_file]
+    main([str(argument) for argument in (*evaluate, "--masks", masks)])
+    result = json.loads(json_file.read_text())
     ids = (shapes / "ImageSets/Segmentation/val.txt").read_text().split()
     confusion = np.zeros((5, 5), int)
     for id in ids:
         truth = np.array(Image.open(shapes / "SegmentationClass" / f"{id}.png"))
-        mask = Image.open(tmp_path / "masks" / f"{id}.png")
+        mask = Image.open(masks / f"{id}.png")
         assert mask.mode == "P"
-        np.add.at(confusion, (truth[truth < 255], np.array(mask)[truth < 255]), 1)
+        confusion += count_pairs(truth, np.array(mask), 5)
     assert result["confusion"] == confusion.tolist() and result["images"] == len(ids)
-    iou = []
-    for c in range(5):
-        union = confusion[c].sum() + confusion[:, c].sum() - confusion[c, c]
-        iou.append(confusion[c, c] / union if union else None)
-    assert result["iou"] == pytest.approx(iou, abs=1e-9)
-    mean = np.mean([value for value in iou if value is not None])
-    assert result["mean_iou"] == pytest.approx(mean, abs=1e-9)
+    assert result["iou"] == pytest.approx(iou_by_hand(confusion), abs=1e-9)
+    assert result["mean_iou"] == pytest.approx(mean_iou_by_hand(confusion), abs=1e-9)
     accuracy = np.trace(confusion) / confusion.sum()
     assert result["pixel_accuracy"] == pytest.approx(accuracy, abs=1e-9)
 
 
-def test_the_binary_task_and_the_masks_of_a_selection(shapes, tmp_path):
-    for classes, values in (("object", {0, 1}), ("ring,disc", {0, 1, 4})):
-        out = tmp_path / classes
-        arguments = ["--classes", classes, "--out", str(out), *TINY]
+def values_in(masks):
+    """All values in the mask files of a folder."""
+    return {int(value) for path in masks.iterdir() for value in np.unique(Image.open(path))}
+
+
+def test_the_binary_task_has_two_values_in_its_masks(shapes, tmp_path):
+    out, masks = tmp_path / "run", tmp_path / "masks"
+    arguments = ["--classes", "object", "--out", str(out), *TINY]
+    with without_graphs():
         main(["train", "encoder-decoder", "--data", str(shapes), *arguments])
-        masks = out / "masks"
-        data = ["--data", str(shapes), "--masks", str(masks)]
-        main(["evaluate", str(out / "last.keras"), *data])
-        found = {int(v) for path in masks.iterdir() for v in np.unique(Image.open(path))}
-        assert found <= values
+    main(["evaluate", str(out / "last.keras"), "--data", str(shapes), "--masks", str(masks)])
+    assert values_in(masks) <= {0, 1}
 
 
 def test_predict_takes_images_as_a_viewer_shows_them(run, tmp_path):
@@ -257,6 +240,22 @@ def test_weights_that_do_not_fit(shapes, tmp_path, capsys):
         refused(["train", "vgg-transfer", *arguments, *TINY], capsys, weights)
 
 
+def test_an_encoder_that_does_not_fit(shapes, tmp_path, capsys):
+    (tmp_path / "bad.keras").write_text("hello")
+    for encoder in (tmp_path / "none.keras", tmp_path / "bad.keras", tmp_path):
+        arguments = ["--data", shapes, "--out", tmp_path / "run", "--encoder", encoder]
+        refused(["train", "vgg-transfer", *arguments, *TINY], capsys, encoder)
+
+
+def test_a_model_as_weights_names_the_option_for_encoders(shapes, tmp_path, capsys):
+    encoder = save_encoder(tmp_path / "encoder.keras")
+    arguments = ["train", "vgg-transfer", "--data", shapes, "--out", tmp_path / "run", *TINY]
+    refused([*arguments, "--weights", encoder], capsys, encoder, "--encoder")
+    for weights in ("none", "imagenet", tmp_path / "vgg.h5"):
+        both = ["--weights", weights, "--encoder", encoder]
+        refused([*arguments, *both], capsys, "weights", "encoder")
+
+
 def test_an_even_window(shapes, tmp_path, capsys):
     arguments = ["--data", shapes, "--out", tmp_path / "run", "--window", "8"]
     refused(["train", "patch-classifier", *arguments], capsys, "window", "8")
@@ -271,7 +270,7 @@ def test_a_run_is_not_overwritten_nor_resumed_with_other_settings(run, shapes, t
     assert snapshot(run) == before
 
 
-def test_models_that_are_none(run, shapes, tmp_path, capsys):
+def test_files_that_are_not_models(run, shapes, tmp_path, capsys):
     image = first(shapes, "JPEGImages")
     text, half = tmp_path / "text.keras", tmp_path / "half.keras"
     text.write_text("hello")
@@ -284,16 +283,16 @@ def test_models_that_are_none(run, shapes, tmp_path, capsys):
 
 def test_evaluation_never_writes_into_the_data_set(run, shapes, tmp_path, capsys):
     before = snapshot(shapes)
-    for place in (shapes, shapes / "SegmentationClass"):
-        arguments = ["--data", shapes, "--masks", place]
-        refused(["evaluate", run / "best.keras", *arguments], capsys, place)
+    for folder in (shapes, shapes / "SegmentationClass"):
+        arguments = ["--data", shapes, "--masks", folder]
+        refused(["evaluate", run / "best.keras", *arguments], capsys, folder)
     refused(["evaluate", run / "best.keras", "--data", shapes, "--split", "x"], capsys, "x.txt")
     arguments = ["--data", shapes, "--json", tmp_path]
     refused(["evaluate", run / "best.keras", *arguments], capsys, tmp_path)
     assert snapshot(shapes) == before
 
 
-def test_evaluation_on_a_data_set_of_other_classes(run, broken, capsys):
+def test_evaluation_on_a_data_set_with_other_classes(run, broken, capsys):
     names = "background\na\nb\nc\nd\n"
     (broken / "labels.txt").write_text(names)
     refused(["evaluate", run / "best.keras", "--data", broken], capsys, "disc")
@@ -322,23 +321,24 @@ def test_a_broken_photo_among_good_ones(run, shapes, tmp_path, capsys):
     refused(["predict", run / "best.keras", good, bad, "--out", tmp_path / "out"], capsys, bad)
 
 
-def test_as_a_process_of_its_own_it_prints_one_line_and_no_traceback(tmp_path):
-    command = [sys.executable, "-m", "voc_seg", "evaluate", "none.keras", "--data", "nowhere"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+def test_the_program_prints_one_line_and_no_traceback(tmp_path):
+    arguments = ["-m", "voc_seg", "evaluate", "none.keras", "--data", "nowhere"]
+    result = python(*arguments, check=False, cwd=tmp_path)
     assert result.returncode == 2 and result.stdout == ""
     assert result.stderr == "voc-seg: error: nowhere: no such folder\n"
 
 
 def test_an_option_without_effect_is_mentioned(tmp_path, capsys):
-    options = ["--window", "9", "--weights", "none"]
+    options = ["--window", "9", "--weights", "none", "--encoder", "vgg.keras"]
     with pytest.raises(SystemExit):
         main(["train", "unet", "--data", str(tmp_path / "none"), "--out", "y", *options])
     error = capsys.readouterr().err
     assert "--window has no effect on unet, only on patch-classifier\n" in error
     assert "--weights has no effect on unet, only on vgg-transfer\n" in error
+    assert "--encoder has no effect on unet, only on vgg-transfer\n" in error
 
 
-def test_masks_that_hold_255_for_the_object_are_not_taken_for_void(broken, tmp_path, capsys):
+def test_masks_with_255_for_the_object_are_refused(broken, tmp_path, capsys):
     (broken / "labels.txt").write_text("background\ncell\n")
     for path in (broken / "SegmentationClass").iterdir():
         Image.fromarray((np.array(Image.open(path)) > 0).astype(np.uint8) * 255).save(path)
@@ -368,12 +368,12 @@ def test_a_file_where_a_folder_belongs(run, shapes, tmp_path, capsys):
     refused(["evaluate", model, "--data", shapes, "--json", file / "x.json"], capsys, file)
 
 
-def test_what_is_too_large_for_the_memory_is_told_in_a_sentence(shapes, monkeypatch, capsys):
+def test_running_out_of_memory_is_reported_in_one_sentence(shapes, monkeypatch, capsys):
     class ResourceExhaustedError(Exception):
-        """As TensorFlow's; JAX and torch say RESOURCE_EXHAUSTED, and OutOfMemoryError."""
+        """Like TensorFlow's; JAX says RESOURCE_EXHAUSTED, torch OutOfMemoryError."""
 
-    def exhausted(*arguments):
+    def evaluate(*arguments):
         raise ResourceExhaustedError("OOM when allocating tensor with shape[3,3,9,9]")
 
-    monkeypatch.setattr(commands, "evaluate", exhausted)
+    monkeypatch.setattr(commands, "evaluate", evaluate)
     refused(["evaluate", "m.keras", "--data", shapes], capsys, "memory", "--size")

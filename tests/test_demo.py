@@ -1,4 +1,4 @@
-"""The demonstration, with a few images instead of a thousand: what it writes, not what it finds."""
+"""The demo, with a few images instead of a thousand: what it writes, not what it finds."""
 
 import functools
 import json

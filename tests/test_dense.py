@@ -1,23 +1,26 @@
-"""The dense network against a sliding window of our own, on any backend."""
+"""The dense network against a naive sliding window, on any backend."""
 
 import keras
 import numpy as np
 import pytest
+from helpers import random_images, sentence
 from keras import layers
 
-from voc_seg import build_patch_classifier, build_unet, compile_model, sliding_window, to_dense
-from voc_seg.dense import copy_weights
-from voc_seg.layers import ClassProbabilities
+from voc_seg import (
+    ClassProbabilities,
+    build_patch_classifier,
+    build_unet,
+    compile_model,
+    sliding_window,
+    to_dense,
+)
+from voc_seg.models.dense import copy_weights
 
 WINDOWS = (1, 3, 9, 17, 33, 35)
 
 
-def random_image(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
 def randomise(model, seed=0):
-    """Gives a model weights of any sign, the biases included, that keep the maps in scale."""
+    """Gives a model random weights and biases that keep the maps in scale."""
     rng = np.random.default_rng(seed)
     weights = []
     for w in model.get_weights():
@@ -32,7 +35,7 @@ def classifier(window, classes=3, filters=2, seed=0):
 
 
 def naive(model, image, batch=256):
-    """Each pixel's probabilities: (H, W, C). Cuts out one window after the other."""
+    """The probabilities at each pixel, (H, W, C): cuts out one window after the other."""
     window = model.input_shape[1]
     radius = window // 2
     padded = np.pad(image, [(radius, radius), (radius, radius), (0, 0)], mode="reflect")
@@ -42,7 +45,7 @@ def naive(model, image, batch=256):
         for column in range(width):
             windows.append(padded[row : row + window, column : column + window])
             assert (windows[-1][radius, radius] == image[row, column]).all()
-    windows += windows[:1] * (-len(windows) % batch)  # full batches: compiled only once
+    windows += windows[:1] * (-len(windows) % batch)  # full batches only: compiled once
     parts = [
         np.asarray(model.predict_on_batch(np.stack(windows[i : i + batch]).astype("float32")))
         for i in range(0, len(windows), batch)
@@ -59,9 +62,9 @@ def test_dense_network_is_the_sliding_window_at_every_pixel(window):
     model = classifier(window)
     dense = to_dense(model)
     assert dense.output_shape == (None, None, None, 3)
-    # Smaller than the window and larger, of odd and of even sides.
+    # Smaller and larger than the window, with odd and even sides.
     for size in ((1, 1), (6, 3), (window + 1, 20)):
-        image = random_image(*size)
+        image = random_images(*size)
         expected = naive(model, image)
         (found,) = dense_probabilities(dense, image)
         assert found.dtype == np.float32
@@ -81,13 +84,13 @@ def test_dense_network_of_a_trained_classifier_is_its_sliding_window():
     assert all(bias.any() for bias in biases)
     assert not np.allclose(untrained[0], model.get_weights()[0])
     dense = to_dense(model)
-    image = random_image(20, 19)
+    image = random_images(20, 19)
     np.testing.assert_allclose(dense_probabilities(dense, image)[0], naive(model, image), atol=1e-5)
 
 
 def test_dense_network_treats_the_images_of_a_batch_one_by_one():
     dense = to_dense(classifier(9))
-    images = [random_image(7, 11, seed) for seed in (0, 1)]
+    images = [random_images(7, 11, seed=seed) for seed in (0, 1)]
     together = dense_probabilities(dense, *images)
     for image, found in zip(images, together, strict=True):
         np.testing.assert_allclose(found, dense_probabilities(dense, image)[0], atol=1e-6)
@@ -96,7 +99,7 @@ def test_dense_network_treats_the_images_of_a_batch_one_by_one():
 @pytest.mark.parametrize("batch_size", [1, 7, 256])
 def test_sliding_window_gives_the_same_for_any_batch_size(batch_size):
     model = classifier(9)
-    image = random_image(5, 8)
+    image = random_images(5, 8)
     found = sliding_window(model, image, batch_size=batch_size, progress=False)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, naive(model, image), atol=1e-5)
@@ -105,21 +108,21 @@ def test_sliding_window_gives_the_same_for_any_batch_size(batch_size):
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (21, 4)], ids=str)
 def test_sliding_window_takes_images_smaller_and_larger_than_the_window(size):
     model = classifier(9)
-    image = random_image(*size).astype("float32")
+    image = random_images(*size).astype("float32")
     found = sliding_window(model, image, progress=False)
     np.testing.assert_allclose(found, naive(model, image), atol=1e-5)
 
 
 @pytest.mark.parametrize("progress", [True, False])
 def test_sliding_window_shows_its_progress_on_stderr_unless_told_not_to(progress, capfd):
-    sliding_window(classifier(1), random_image(2, 2), progress=progress)
+    sliding_window(classifier(1), random_images(2, 2), progress=progress)
     assert ("sliding window" in capfd.readouterr().err) == progress
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_receptive_field_is_the_window_to_the_pixel(window):
-    # Weighted means of bright pixels, no ReLU in its flat part: whatever can matter does. As the
-    # corner of a window goes through the corners of the kernels alone, these weigh most.
+    # Weighted means of bright pixels keep every ReLU active, so whatever can matter does. The
+    # corner of a window passes through the corners of the kernels only: they weigh most.
     dense = to_dense(build_patch_classifier(2, window=window, filters=2))
     for layer in dense.layers:
         if layer.weights:
@@ -148,11 +151,11 @@ def test_receptive_field_is_the_window_to_the_pixel(window):
 def test_dense_network_holds_a_copy_of_the_weights():
     model = classifier(3)
     dense = to_dense(model)
-    image = random_image(4, 5)
+    image = random_images(4, 5)
     before = dense_probabilities(dense, image)
     randomise(model, seed=1)
     np.testing.assert_array_equal(dense_probabilities(dense, image), before)
-    copy_weights(model, dense)  # now they are the classifier's new ones
+    copy_weights(model, dense)  # now it has the classifier's new weights
     np.testing.assert_allclose(dense_probabilities(dense, image)[0], naive(model, image), atol=1e-5)
     dense.set_weights([w * 0 for w in dense.get_weights()])
     assert any(w.any() for w in model.get_weights())
@@ -191,7 +194,7 @@ def chain(*middle, side=5):
 
 
 def two_branches():
-    """A functional model whose two convolutions are added up."""
+    """A functional model that adds two convolutions."""
     inputs = keras.Input((5, 5, 3))
     x = layers.Add()([layers.Conv2D(4, 3)(inputs), layers.Conv2D(4, 3)(inputs)])
     return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
@@ -209,10 +212,10 @@ def two_branches():
     ],
     ids=["unet", "dense", "mean", "pooling", "padding", "two branches"],
 )
-def test_what_is_no_patch_classifier_is_refused_in_one_sentence(model):
+def test_other_models_are_refused_in_one_sentence(model):
     with pytest.raises(ValueError, match=r"^patch_classifier: ") as caught:
         to_dense(model())
-    assert "\n" not in str(caught.value)
+    assert sentence(caught)
 
 
 def sequential():
@@ -240,14 +243,14 @@ def sequential():
     ],
     ids=["odd", "sequential", "remainder", "even window", "dilated"],
 )
-def test_a_chain_of_one_s_own_is_made_dense_exactly_or_refused(model):
+def test_a_custom_chain_is_made_dense_exactly_or_refused(model):
     model = randomise(model())
     try:
         dense = to_dense(model)
     except ValueError as error:
         assert str(error).startswith("patch_classifier: ")
         return
-    image = random_image(8, 7)
+    image = random_images(8, 7)
     expected = naive(model, image)
     (found,) = dense_probabilities(dense, image)
     scale = np.abs(expected).max()
@@ -273,7 +276,7 @@ def test_a_dense_layer_without_bias_is_made_dense_exactly():
         ((5, 5, 3), lambda x: layers.Dense(2)(layers.Flatten()(layers.Conv2D(2, 1, (2, 1))(x)))),
     ],
 )
-def test_what_is_not_square_or_in_another_order_is_refused(shape, make):
+def test_a_chain_that_is_not_square_or_in_another_order_is_refused(shape, make):
     inputs = keras.Input(shape)
     with pytest.raises(ValueError, match="patch_classifier: "):
         to_dense(keras.Model(inputs, make(inputs)))

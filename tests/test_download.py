@@ -1,4 +1,4 @@
-"""The download of PASCAL VOC, against a small server of its own on 127.0.0.1."""
+"""The download of PASCAL VOC, from a small server that runs here, on 127.0.0.1."""
 
 import errno
 import hashlib
@@ -9,12 +9,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from helpers import other_process_in, sentence, snapshot
 
-from voc_seg import download
-from voc_seg.download import download_voc
+from voc_seg import download_voc
+from voc_seg.data import download
 
 FILES = {
     "ImageSets/Segmentation/train.txt": b"2009_000001\n",
+    "ImageSets/Segmentation/val.txt": b"2009_000001\n",
     "JPEGImages/2009_000001.jpg": bytes(range(256)) * 20,
     "SegmentationClass/2009_000001.png": bytes(range(255, -1, -1)) * 20,
 }
@@ -38,10 +40,6 @@ def publish(monkeypatch, body, year=2009):
     """Make body the official archive of a year."""
     monkeypatch.setitem(download.ARCHIVES, year, (NAME, hashlib.md5(body).hexdigest()))
     return body
-
-
-def files_below(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,18 +93,18 @@ def server(monkeypatch):
 
 
 def fails(kind, match, *args, **kwargs):
-    """download_voc raises exactly the kind of error asked for, in one line."""
+    """`download_voc` raises exactly this kind of error, in one line."""
     with pytest.raises(kind, match=match) as caught:
         download_voc(*args, **kwargs)
-    assert "\n" not in str(caught.value)
-    assert type(caught.value).__module__ == "builtins"  # no type of urllib, http or tarfile
+    assert sentence(caught)
+    assert type(caught.value).__module__ == "builtins"  # not one of urllib, http or tarfile
 
 
 def test_the_archive_is_downloaded_and_unpacked_and_nothing_else_stays(server, tmp_path):
     data = tmp_path / "new" / "data"
     folder = download_voc(data)
     assert folder == data / "VOCdevkit" / "VOC2009"
-    assert files_below(folder) == FILES
+    assert snapshot(folder) == FILES
     assert [*data.iterdir()] == [data / "VOCdevkit"] and [*folder.parent.iterdir()] == [folder]
     assert server.requests == [("/voc2009/tiny.tar", None)]
 
@@ -128,17 +126,17 @@ def test_a_second_call_makes_no_request_and_touches_nothing(server, tmp_path):
 
 def test_a_cut_off_download_is_continued_where_it_stopped(server, tmp_path):
     server.script = ["cut"]
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
     half = len(server.body) // 2
     assert [asked for _, asked in server.requests] == [None, f"bytes={half}-"]
 
 
 def test_a_later_call_continues_the_part_file_of_a_failed_one(server, tmp_path):
     server.script = ["cut", 503, 503]
-    fails(OSError, "503.*call again to continue.*--mirror.*--archive", tmp_path)
+    fails(OSError, "503.*call again to continue.*mirror.*archive", tmp_path)
     half = len(server.body) // 2
     assert (tmp_path / "tiny.tar.part").read_bytes() == server.body[:half]
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
     assert server.requests[-1][1] == f"bytes={half}-"
 
 
@@ -148,32 +146,32 @@ def test_a_connection_that_always_breaks_is_named_as_cut_off(server, tmp_path):
     assert not (tmp_path / "VOCdevkit").exists()
 
 
-def test_a_server_that_ignores_range_sends_all_again(server, tmp_path):
+def test_a_server_that_ignores_range_sends_everything_again(server, tmp_path):
     server.script = ["cut", "no range"]
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
     assert len(server.requests) == 2
 
 
-def test_a_part_file_longer_than_the_archive_is_started_again(server, tmp_path):
+def test_a_part_file_longer_than_the_archive_is_downloaded_again(server, tmp_path):
     (tmp_path / "tiny.tar.part").write_bytes(server.body + b"too much")
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
     asked = [asked for _, asked in server.requests]
     assert asked == [f"bytes={len(server.body) + 8}-", None]
 
 
 def test_a_404_is_not_tried_again(server, tmp_path):
     server.script = [404]
-    fails(OSError, "tiny.tar.*404.*--mirror", tmp_path)
+    fails(OSError, "tiny.tar.*404.*mirror", tmp_path)
     assert len(server.requests) == 1
 
 
 def test_a_500_is_tried_again(server, tmp_path):
     server.script = [500]
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
     assert len(server.requests) == 2
 
 
-def test_the_log_in_page_of_a_network_does_not_replace_what_is_already_there(server, tmp_path):
+def test_a_log_in_page_does_not_replace_what_is_already_there(server, tmp_path):
     (tmp_path / "tiny.tar.part").write_bytes(server.body[:700])
     server.script = ["page"] * 3
     archive, server.body = server.body, b"<html>" * 200
@@ -188,11 +186,11 @@ def test_a_server_that_falls_silent_is_given_up_after_the_time_out(
     monkeypatch.setattr(download, "TIMEOUT", 0.3)
     monkeypatch.setattr(download, "PAUSES", ())
     server.script = [how]
-    fails(OSError, "timed out: call again", tmp_path)
-    assert files_below(download_voc(tmp_path)) == FILES
+    fails(OSError, "timed out; call again", tmp_path)
+    assert snapshot(download_voc(tmp_path)) == FILES
 
 
-def test_a_server_that_does_not_run_is_one_sentence(server, tmp_path):
+def test_a_server_that_is_down_is_one_sentence(server, tmp_path):
     fails(OSError, "127.0.0.1.*call again", tmp_path, mirror="http://127.0.0.1:1")
 
 
@@ -203,7 +201,7 @@ def test_a_corrupted_download_is_deleted_and_both_md5s_are_named(server, tmp_pat
     fails(ValueError, f"tiny.tar.part.*{found}, expected {expected}", tmp_path)
     assert [*tmp_path.iterdir()] == []
     server.body = good
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
 
 
 def test_a_call_after_one_killed_while_unpacking_needs_no_new_download(server, tmp_path):
@@ -211,7 +209,7 @@ def test_a_call_after_one_killed_while_unpacking_needs_no_new_download(server, t
     stale = tmp_path / "VOCdevkit" / "unpacking-VOC2009-abc" / "VOCdevkit" / "VOC2009"
     stale.mkdir(parents=True)
     folder = download_voc(tmp_path)
-    assert files_below(folder) == FILES
+    assert snapshot(folder) == FILES
     assert server.requests == [] and [*folder.parent.iterdir()] == [folder]
 
 
@@ -228,25 +226,25 @@ def test_a_disk_full_while_unpacking_leaves_only_the_archive(server, tmp_path, m
         patch.setattr(tarfile.TarFile, "makefile", full)
         fails(OSError, "No space left.*call again", tmp_path)
     assert made and [*(tmp_path / "VOCdevkit").iterdir()] == []
-    assert files_below(download_voc(tmp_path)) == FILES
+    assert snapshot(download_voc(tmp_path)) == FILES
     assert len(server.requests) == 1
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_a_disk_full_while_downloading_is_not_taken_for_a_bad_connection(server, tmp_path):
     (tmp_path / "tiny.tar.part").symlink_to("/dev/full")
-    fails(OSError, "cannot store VOC2009 .*No space left", tmp_path)
+    fails(OSError, "VOC2009 cannot be stored there .*No space left", tmp_path)
     assert len(server.requests) == 1
 
 
-def test_files_that_vanish_while_unpacking_make_no_data_set(server, tmp_path, monkeypatch):
+def test_files_that_vanish_while_unpacking_are_an_error(server, tmp_path, monkeypatch):
     def removed_by_another_call(tar, member, path):
         pass
 
     monkeypatch.setattr(tarfile.TarFile, "makefile", removed_by_another_call)
     monkeypatch.setattr(tarfile.TarFile, "chmod", lambda *args: None)
     monkeypatch.setattr(tarfile.TarFile, "utime", lambda *args: None)
-    fails(OSError, "another call", tmp_path)
+    fails(ValueError, "holds no complete VOCdevkit/VOC2009", tmp_path)
     assert [*(tmp_path / "VOCdevkit").iterdir()] == []
 
 
@@ -284,20 +282,20 @@ def test_an_archive_with_a_member_that_could_reach_outside_is_refused(tmp_path, 
 
 def test_a_mirror_may_be_a_folder_or_the_archive_itself(server, tmp_path):
     for i, mirror in enumerate(["/voc", "/voc/", "/voc/other.tar"]):
-        assert files_below(download_voc(tmp_path / str(i), mirror=server.url + mirror)) == FILES
+        assert snapshot(download_voc(tmp_path / str(i), mirror=server.url + mirror)) == FILES
     assert [path for path, _ in server.requests] == ["/voc/tiny.tar"] * 2 + ["/voc/other.tar"]
 
 
 @pytest.mark.parametrize(
     "mirror", ["file:///etc", "ftp://a/b", "a/b", "", "http://a b", "http://é"]
 )
-def test_a_mirror_that_is_no_web_address_is_refused(tmp_path, mirror):
-    fails(ValueError, "--mirror is", tmp_path, mirror=mirror)
+def test_a_mirror_that_is_not_a_web_address_is_refused(tmp_path, mirror):
+    fails(ValueError, "^mirror: found", tmp_path, mirror=mirror)
     assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("mirror", ["http://[::1", "http://127.0.0.1:port"])
-def test_a_malformed_web_address_is_one_sentence(tmp_path, mirror):
+def test_a_malformed_web_address_is_one_sentence(server, tmp_path, mirror):
     fails(ValueError, "not a usable URL", tmp_path, mirror=mirror)
 
 
@@ -305,7 +303,7 @@ def test_a_local_archive_is_unpacked_and_kept(server, tmp_path):
     tar = tmp_path / "mine.tar"
     tar.write_bytes(server.body)
     before = tar.stat()
-    assert files_below(download_voc(tmp_path / "data", archive=str(tar))) == FILES
+    assert snapshot(download_voc(tmp_path / "data", archive=str(tar))) == FILES
     assert tar.read_bytes() == server.body and tar.stat().st_mtime_ns == before.st_mtime_ns
     assert server.requests == []
 
@@ -314,50 +312,67 @@ def test_a_local_archive_with_another_md5_is_refused_and_kept(server, tmp_path):
     tar = tmp_path / "mine.tar"
     tar.write_bytes(b"other")
     found, expected = (hashlib.md5(body).hexdigest() for body in (b"other", server.body))
-    message = f"mine.tar.*{found}, expected {expected}.*by hand into .*data"
+    message = f"mine.tar.*{found}, expected {expected}.*by hand"
     fails(ValueError, message, tmp_path / "data", archive=tar)
-    assert [*tmp_path.rglob("*")] == [tar] and tar.read_bytes() == b"other"
+    assert snapshot(tmp_path) == {"mine.tar": b"other"}
 
 
-def test_the_archive_of_2011_has_a_folder_more(tmp_path, monkeypatch):
+def test_the_archive_of_2011_has_an_extra_folder(tmp_path, monkeypatch):
     tar = tmp_path / "2011.tar"
     tar.write_bytes(publish(monkeypatch, make_tar("TrainVal/VOCdevkit/VOC2011"), 2011))
     folder = download_voc(tmp_path, 2011, archive=tar)
-    assert folder == tmp_path / "VOCdevkit" / "VOC2011" and files_below(folder) == FILES
+    assert folder == tmp_path / "VOCdevkit" / "VOC2011" and snapshot(folder) == FILES
     assert not (tmp_path / "TrainVal").exists()
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"no tar file", "not a complete tar file"),
+        (b"not a tar file", "not a complete tar file"),
         (b"", "not a complete tar file"),
         (make_tar()[:3000], "not a complete tar file"),
-        (make_tar("VOCdevkit/VOC2008"), "holds no VOCdevkit/VOC2009"),
-        (make_tar(files={"JPEGImages/a.jpg": b"a"}), "holds no VOCdevkit/VOC2009"),
+        (make_tar("VOCdevkit/VOC2008"), "holds no complete VOCdevkit/VOC2009"),
+        (make_tar(files={"JPEGImages/a.jpg": b"a"}), "holds no complete VOCdevkit/VOC2009"),
     ],
     ids=["text", "empty", "truncated", "another year", "no masks"],
 )
-def test_an_archive_that_holds_no_whole_data_set_is_refused(tmp_path, monkeypatch, body, message):
+def test_an_archive_without_a_complete_data_set_is_refused(tmp_path, monkeypatch, body, message):
     tar = tmp_path / "odd.tar"
     tar.write_bytes(publish(monkeypatch, body))
     fails(ValueError, f"odd.tar.*{message}", tmp_path, archive=tar)
     assert [*(tmp_path / "VOCdevkit").iterdir()] == []
 
 
-def test_an_incomplete_folder_is_an_error_and_stays_as_it_is(server, tmp_path):
+def test_an_incomplete_folder_is_an_error_and_left_untouched(server, tmp_path):
     folder = tmp_path / "VOCdevkit" / "VOC2009"
     (folder / "JPEGImages").mkdir(parents=True)
     (folder / "JPEGImages" / "mine.jpg").write_bytes(b"mine")
-    fails(FileExistsError, "VOC2009 exists but has no ImageSets/Segmentation/train.txt", tmp_path)
-    assert files_below(tmp_path) == {"VOCdevkit/VOC2009/JPEGImages/mine.jpg": b"mine"}
+    fails(FileExistsError, "VOC2009: is incomplete.*ImageSets", tmp_path)
+    assert snapshot(tmp_path) == {"VOCdevkit/VOC2009/JPEGImages/mine.jpg": b"mine"}
     assert server.requests == []
 
 
 def test_data_that_is_a_file_is_an_error(server, tmp_path):
     (tmp_path / "data").write_bytes(b"mine")
-    fails(OSError, "cannot store VOC2009", tmp_path / "data")
+    fails(ValueError, "data: is a file", tmp_path / "data")
     assert (tmp_path / "data").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("part", ["JPEGImages", "SegmentationClass"])
+def test_a_data_set_that_lacks_a_listed_file_is_not_taken_for_complete(server, tmp_path, part):
+    folder = download_voc(tmp_path)
+    (lost,) = (folder / part).iterdir()
+    lost.unlink()
+    fails(FileExistsError, "VOC2009: is incomplete.*2009_000001", tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_two_processes_do_not_download_to_the_same_place(server, tmp_path):
+    with other_process_in(tmp_path):
+        with pytest.raises(BlockingIOError, match="another process"):
+            download_voc(tmp_path)
+        assert server.requests == []
+    assert snapshot(download_voc(tmp_path)) == FILES
 
 
 def test_an_unknown_year_names_the_known_ones(tmp_path):
@@ -365,8 +380,8 @@ def test_an_unknown_year_names_the_known_ones(tmp_path):
 
 
 def test_archive_and_mirror_together_are_an_error(tmp_path):
-    fails(ValueError, "--archive and --mirror", tmp_path, archive="a.tar", mirror="http://a")
+    fails(ValueError, "^archive, mirror: found both", tmp_path, archive="a.tar", mirror="http://a")
 
 
 def test_an_archive_that_is_not_a_file_is_an_error(tmp_path):
-    fails(FileNotFoundError, "--archive .* is not a file", tmp_path, archive=tmp_path)
+    fails(FileNotFoundError, "^archive: .* is not a file", tmp_path, archive=tmp_path)

@@ -1,45 +1,27 @@
-"""The builders, their layers, loss and metric: on any backend (KERAS_BACKEND=jax, too)."""
+"""The builders, their layers, loss and metric, on any backend (KERAS_BACKEND=jax as well)."""
 
 import functools
 import inspect
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from helpers import count_pairs, mean_iou_by_hand, predict, python, random_images, tiny_vgg
 from keras import ops
 
 import voc_seg
-from voc_seg.layers import (
-    ClassProbabilities,
-    CropLike,
-    PadToMultiple,
-    ReflectPadding2D,
-    reflect,
-)
-
-
-def tiny_vgg(channels=(2, 3, 4), convs=2):
-    """A Keras model with VGG16's names and strides, and with a normalisation, which VGG16 lacks."""
-    inputs = x = keras.Input((None, None, 3))
-    for block, filters in enumerate(channels, start=1):
-        for i in range(1, convs + 1):
-            name = f"block{block}_conv{i}"
-            x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(x)
-        x = keras.layers.BatchNormalization(name=f"block{block}_bn")(x)
-        x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
-    return keras.Model(inputs, x, name="tiny_vgg")
-
+from voc_seg import ClassProbabilities, CropLike, PadToMultiple, ReflectPadding2D
+from voc_seg.models.blocks import reflect
 
 BUILDERS = {
     "patch_classifier": lambda: voc_seg.build_patch_classifier(3, window=5, filters=2),
     "dense": lambda: voc_seg.to_dense(BUILDERS["patch_classifier"]()),
     "encoder_decoder": lambda: voc_seg.build_encoder_decoder(3, filters=2, depth=2),
     "unet": lambda: voc_seg.build_unet(3, filters=2, depth=2),
-    "vgg_transfer": lambda: voc_seg.build_vgg_transfer(3, tiny_vgg(), (2, 3), filters=2),
+    "vgg_transfer": lambda: voc_seg.build_vgg_transfer(
+        3, blocks=(2, 3), filters=2, encoder=tiny_vgg()
+    ),
 }
 SEGMENTERS = ["dense", "encoder_decoder", "unet", "vgg_transfer"]
 
@@ -50,16 +32,8 @@ def built(name):
     return BUILDERS[name]()
 
 
-def random_images(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
-
-
-def predict(model, images):
-    return np.asarray(model.predict_on_batch(images))
-
-
 def values_leaving(model, layer_name, images):
-    """What the layer of that name gives out, in a model by one of the builders."""
+    """The output of the layer of that name, in a model by one of the builders."""
     part = keras.Model(model.inputs, model.get_layer(layer_name).output)
     return predict(part, images)
 
@@ -86,7 +60,7 @@ def scales_parameters(skip, filters=64, depth=4, classes=21):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 17), (31, 2), (45, 64)], ids=str)
 @pytest.mark.parametrize("name", SEGMENTERS)
-def test_output_has_the_input_s_size_and_is_float32_probabilities(name, size):
+def test_output_has_the_input_size_and_is_float32_probabilities(name, size):
     probabilities = predict(built(name), random_images(1, *size))
     assert probabilities.shape == (1, *size, 3)
     assert probabilities.dtype == np.float32
@@ -106,7 +80,7 @@ def test_uint8_and_float_images_give_the_same_result(name):
     images = random_images(2, 5, 5)
     from_float = predict(built(name), images.astype("float32"))
     np.testing.assert_allclose(predict(built(name), images), from_float, atol=1e-6)
-    assert np.ptp(from_float) > 1e-3  # it does depend on something
+    assert np.ptp(from_float) > 1e-3  # the result does depend on the image
 
 
 @pytest.mark.parametrize(("name", "skip"), [("build_unet", True), ("build_encoder_decoder", False)])
@@ -131,7 +105,13 @@ def test_default_patch_classifier_has_the_parameters_counted_by_hand():
 def test_default_of_vgg_transfer_is_imagenet_and_the_last_three_blocks():
     parameters = inspect.signature(voc_seg.build_vgg_transfer).parameters
     found = {name: parameter.default for name, parameter in parameters.items()}
-    assert found == {"num_classes": 21, "weights": "imagenet", "blocks": (3, 4, 5), "filters": 64}
+    assert found == {
+        "num_classes": 21,
+        "weights": "imagenet",
+        "blocks": (3, 4, 5),
+        "filters": 64,
+        "encoder": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -150,10 +130,14 @@ def test_default_of_vgg_transfer_is_imagenet_and_the_last_three_blocks():
         ("build_patch_classifier", "window", 33.0),
         ("build_vgg_transfer", "blocks", ()),
         ("build_vgg_transfer", "blocks", (3, 3)),
+        ("build_vgg_transfer", "blocks", ("a",)),
+        ("build_vgg_transfer", "blocks", (0, 1)),
+        ("build_vgg_transfer", "blocks", (2.0,)),
+        ("build_vgg_transfer", "blocks", 3),
     ],
 )
 def test_bad_argument_is_one_sentence_that_names_it(builder, name, value):
-    given = {"weights": tiny_vgg()} if builder == "build_vgg_transfer" else {}
+    given = {"encoder": tiny_vgg()} if builder == "build_vgg_transfer" else {}
     with pytest.raises(ValueError) as caught:
         getattr(voc_seg, builder)(**given, **{name: value})
     sentence = str(caught.value)
@@ -162,7 +146,7 @@ def test_bad_argument_is_one_sentence_that_names_it(builder, name, value):
     assert str(value) in sentence
 
 
-def test_unet_is_the_encoder_decoder_but_for_the_skip_connections():
+def test_unet_is_the_encoder_decoder_plus_skip_connections():
     unet, plain = (built(name) for name in ("unet", "encoder_decoder"))
     shapes = [
         {layer.name: [w.shape for w in layer.weights] for layer in model.layers}
@@ -173,7 +157,7 @@ def test_unet_is_the_encoder_decoder_but_for_the_skip_connections():
     assert set(with_skips) - set(without) == skips
     assert [n for n in with_skips if n not in skips] == list(without)  # in the same order
     for name, shape in without.items():
-        if name in ("decoder1_conv1", "decoder2_conv1"):  # sees the encoder's map, too
+        if name in ("decoder1_conv1", "decoder2_conv1"):  # they also see the encoder's map
             height, width, channels, filters = shape[0]
             shape = [(height, width, 2 * channels, filters)]
         assert with_skips[name] == shape, name
@@ -181,7 +165,7 @@ def test_unet_is_the_encoder_decoder_but_for_the_skip_connections():
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("name", ["patch_classifier", "dense", "unet", "vgg_transfer"])
-def test_probabilities_are_float32_in_half_precision_too(name, policy):
+def test_probabilities_are_float32_even_in_half_precision(name, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -195,15 +179,15 @@ def test_probabilities_are_float32_in_half_precision_too(name, policy):
 
 
 @pytest.mark.parametrize("name", ["patch_classifier", "encoder_decoder", "unet"])
-def test_images_are_scaled_inside_of_the_model_once(name):
+def test_images_are_scaled_once_and_inside_the_model(name):
     model, images = built(name), random_images(2, 5, 5)
     scaled = values_leaving(model, "rescale", images)
     np.testing.assert_allclose(scaled, images / 127.5 - 1, atol=1e-6)
     assert sum(isinstance(layer, keras.layers.Rescaling) for layer in model.layers) == 1
-    assert model.get_layer("rescale").input is model.inputs[0]  # nothing comes before it
+    assert model.get_layer("rescale").input is model.inputs[0]  # nothing comes before
 
 
-def test_saved_models_are_loaded_by_a_process_that_imports_voc_seg_and_keras_only(tmp_path):
+def test_saved_models_are_loaded_by_another_process_without_custom_objects(tmp_path):
     images = random_images(2, 5, 5)
     np.save(tmp_path / "images.npy", images)
     classes = {"background": 0, "cat": 8, "dog": 12}
@@ -215,8 +199,8 @@ def test_saved_models_are_loaded_by_a_process_that_imports_voc_seg_and_keras_onl
         model.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}_here.npy", predict(model, images))
     script = """
-import voc_seg, keras
-import json, pathlib, sys
+from voc_seg import predict_labels
+import json, keras, pathlib, sys
 import numpy as np
 folder, found = pathlib.Path(sys.argv[1]), {}
 for path in folder.glob("*.keras"):
@@ -226,9 +210,7 @@ for path in folder.glob("*.keras"):
     found[path.stem] = [model.layers[-1].classes, model.layers[-1].image_size]
 print(json.dumps(found))
 """
-    command = [sys.executable, "-c", script, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
-    assert done.returncode == 0, done.stderr
+    done = python("-c", script, tmp_path)
     assert json.loads(done.stdout.splitlines()[-1]) == {name: [classes, 5] for name in BUILDERS}
     for name in BUILDERS:
         here, there = (np.load(tmp_path / f"{name}_{side}.npy") for side in ("here", "there"))
@@ -246,13 +228,9 @@ def numpy_loss(probabilities, labels):
 
 
 def numpy_mean_iou(probabilities, labels):
-    prediction, valid = probabilities.argmax(axis=-1), labels != 255
-    ious = []
-    for c in range(probabilities.shape[-1]):
-        true, predicted = (labels == c) & valid, (prediction == c) & valid
-        if (true | predicted).any():
-            ious.append((true & predicted).sum() / (true | predicted).sum())
-    return np.mean(ious)
+    """The mean IoU over the classes that occur, without void."""
+    prediction = probabilities.argmax(axis=-1)
+    return mean_iou_by_hand(count_pairs(labels, prediction, probabilities.shape[-1]))
 
 
 def random_labels(*shape, classes, void=0.3, seed=0):
@@ -280,8 +258,8 @@ def test_loss_and_metric_are_those_of_numpy_without_void(model, count):
     result = model.evaluate(images, labels, batch_size=count, return_dict=True, verbose=0)
     assert result["loss"] == pytest.approx(numpy_loss(probabilities, labels), rel=1e-4)
     assert result["mean_iou"] == pytest.approx(numpy_mean_iou(probabilities, labels), abs=1e-6)
-    # What is predicted at a void pixel plays no part: the mean over the others stays the same
-    # whichever pixels become void, and the IoU is taken over all batches, not batch by batch.
+    # Predictions at void pixels don't count, whichever pixels are void; and the IoU is computed
+    # over all batches, not batch by batch.
     labels[labels == 1] = 255
     result = model.evaluate(images, labels, batch_size=count // 3, return_dict=True, verbose=0)
     assert result["mean_iou"] == pytest.approx(numpy_mean_iou(probabilities, labels), abs=1e-6)
@@ -305,14 +283,14 @@ def test_void_pixels_have_no_part_in_the_gradient():
     x = images[valid]  # (N, 3)
     p = np.exp(x @ kernel[0, 0] + bias)
     error = (p / p.sum(axis=-1, keepdims=True) - np.eye(2)[labels[valid]]) / len(x)  # (N, 2)
-    images[~valid] = 1e3  # and it matters nothing what stands there
+    images[~valid] = 1e3  # their values must not matter
     model.train_on_batch(images, labels)
     moved = [old - new for old, new in zip(weights, model.get_weights(), strict=True)]
     np.testing.assert_allclose(moved[0][0, 0], x.T @ error, atol=1e-5)
     np.testing.assert_allclose(moved[1], error.sum(axis=0), atol=1e-5)
 
 
-def test_a_batch_of_void_alone_teaches_nothing_and_breaks_nothing():
+def test_a_batch_that_is_all_void_changes_nothing():
     model = voc_seg.compile_model(BUILDERS["dense"]())
     before = model.get_weights()
     loss, *_ = model.train_on_batch(random_images(2, 5, 5), np.full((2, 5, 5), 255, "int32"))
@@ -327,7 +305,7 @@ def test_a_batch_of_void_alone_teaches_nothing_and_breaks_nothing():
         lambda: voc_seg.build_patch_classifier(2, window=5, filters=2),
         lambda: voc_seg.build_encoder_decoder(2, filters=2, depth=1),
         lambda: voc_seg.build_unet(2, filters=2, depth=1),
-        lambda: voc_seg.build_vgg_transfer(2, tiny_vgg((4,), convs=1), blocks=(1,), filters=2),
+        lambda: voc_seg.build_vgg_transfer(2, encoder=tiny_vgg((4,), 1), blocks=(1,), filters=2),
     ],
     ids=["patch_classifier", "encoder_decoder", "unet", "vgg_transfer"],
 )
@@ -336,7 +314,7 @@ def test_a_few_steps_of_training_lower_the_loss(model):
     model = voc_seg.compile_model(model(), learning_rate=0.02)
     assert float(ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.02)
     images = random_images(8, 5, 5)
-    labels = (images[..., 0] > 127).astype("int32")  # is there much red?
+    labels = (images[..., 0] > 127).astype("int32")  # is the pixel red?
     if len(model.output_shape) == 2:
         labels = labels[:, 2, 2]
     labels[0] = 255
@@ -356,7 +334,7 @@ def test_learning_rate_may_be_a_schedule():
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 6])
-def test_reflect_is_numpy_s_pad_also_where_the_pad_is_longer_than_the_axis(length):
+def test_reflect_matches_numpy_pad_even_if_the_pad_is_longer_than_the_axis(length):
     x = np.arange(2 * length, dtype="float32").reshape(2, length)
     for before, after in [(0, 0), (2, 1), (5, 5), (9, 17)]:
         expected = np.pad(x, [(0, 0), (before, after)], mode="reflect")
@@ -368,7 +346,7 @@ def test_reflect_is_numpy_s_pad_also_where_the_pad_is_longer_than_the_axis(lengt
 
 @pytest.mark.parametrize("size", [(1, 6), (3, 2), (9, 8)], ids=str)
 @pytest.mark.parametrize("layer", [ReflectPadding2D(0, 3), ReflectPadding2D(8, 8)])
-def test_reflectpadding_pads_height_and_width_as_numpy_does(layer, size):
+def test_reflectpadding_pads_height_and_width_like_numpy(layer, size):
     x = random_images(2, *size).astype("float32")
     pad = (layer.before, layer.after)
     expected = np.pad(x, [(0, 0), pad, pad, (0, 0)], mode="reflect")
@@ -398,7 +376,7 @@ def test_layers_pad_where_the_size_is_known_only_at_run_time(layer):
         np.testing.assert_array_equal(predict(model, x), ops.convert_to_numpy(layer(x)))
 
 
-def test_output_shapes_are_none_only_where_the_input_s_are():
+def test_output_shapes_are_none_only_where_the_input_shapes_are():
     assert PadToMultiple(8).compute_output_shape((None, None, 9, 3)) == (None, None, 16, 3)
     assert ReflectPadding2D(1, 2).compute_output_shape((4, 7, None, 3)) == (4, 10, None, 3)
     shapes = [(None, 8, 16, 5), (None, 7, None, 3)]
@@ -433,7 +411,7 @@ def test_classprobabilities_is_a_softmax():
     ],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_layer_s_configuration_makes_the_same_layer(layer):
+def test_the_configuration_of_a_layer_makes_the_same_layer(layer):
     text = json.dumps(keras.saving.serialize_keras_object(layer))  # as in a .keras file
     copy = keras.saving.deserialize_keras_object(json.loads(text))
     assert type(copy) is type(layer)

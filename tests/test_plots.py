@@ -1,16 +1,16 @@
+"""Pictures: what is drawn, in which colours, and that nothing is cut off."""
+
 import io
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from helpers import python
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from voc_seg import plots
-from voc_seg.voc import VOC_CLASSES, VOID, palette
+from voc_seg import VOC_CLASSES, VOID, palette, plots
 
 CLASSES = {"background": 0, "cat": 8, "dog": 12}
 VERMILLION = (213, 94, 0)
@@ -43,7 +43,7 @@ def saved(figure):
 
 def assert_nothing_is_cut_off(figure):
     figure.draw_without_rendering()
-    box = figure.get_tightbbox()  # inches, around all that is drawn
+    box = figure.get_tightbbox()  # inches, around everything that is drawn
     width, height = figure.get_size_inches()
     assert box.x0 >= -0.01 and box.y0 >= -0.01
     assert box.x1 <= width + 0.01 and box.y1 <= height + 0.01
@@ -72,10 +72,12 @@ def test_colorize_takes_every_integer_type(dtype):
 
 
 @pytest.mark.parametrize("label", [3, 254, 256, -1])
-def test_a_label_that_is_no_class_is_an_error(label):
+def test_an_unknown_label_is_an_error(label):
     labels = np.zeros((4, 4), int)
     labels[1, 2] = label
-    with pytest.raises(ValueError, match=rf"labels: label {label}, expected 0\.\.2 or 255"):
+    with pytest.raises(
+        ValueError, match=rf"labels: found the label {label}, expected 0\.\.2 or 255"
+    ):
         plots.colorize(labels, CLASSES)
 
 
@@ -125,9 +127,9 @@ def test_the_legend_names_precisely_the_classes_that_occur_in_their_colours():
     image, truth, prediction = scene()
     dogs = np.full_like(truth, 2)
     figure = plots.plot_predictions([image], [dogs], [dogs], CLASSES)
-    assert legend_texts(figure) == ["dog", "wrong", "not judged"]
+    assert legend_texts(figure) == ["dog", "wrong", "not scored"]
     figure = plots.plot_predictions([image], [truth], [dogs], CLASSES)
-    assert legend_texts(figure) == ["background", "dog", "void", "wrong", "not judged"]
+    assert legend_texts(figure) == ["background", "dog", "void", "wrong", "not scored"]
     figure = plots.plot_overlay(image, prediction, CLASSES)
     assert legend_texts(figure) == list(CLASSES)[1:]
     figure = plots.plot_overlay(image, truth, CLASSES)
@@ -204,15 +206,15 @@ def test_a_speckled_map_is_drawn_without_outlines():
 
 def test_maps_of_another_size_or_number_than_the_images_are_errors():
     image, truth, prediction = scene()
-    with pytest.raises(ValueError, match=r"truth 0: \(39, 60\), expected \(40, 60\)"):
+    with pytest.raises(ValueError, match=r"truth 0: found \(39, 60\), expected \(40, 60\)"):
         plots.plot_predictions([image], [truth[1:]], [prediction], CLASSES)
-    with pytest.raises(ValueError, match=r"unet 0: \(40, 59\), expected \(40, 60\)"):
+    with pytest.raises(ValueError, match=r"unet 0: found \(40, 59\), expected \(40, 60\)"):
         plots.plot_predictions([image], [truth], {"unet": [prediction[:, 1:]]}, CLASSES)
-    with pytest.raises(ValueError, match="truths: 2 for 1 images"):
+    with pytest.raises(ValueError, match="truths: found 2 for 1 images"):
         plots.plot_predictions([image], [truth, truth], [prediction], CLASSES)
-    with pytest.raises(ValueError, match="titles: 0 for 1 images"):
+    with pytest.raises(ValueError, match="titles: found 0 for 1 images"):
         plots.plot_predictions([image], [truth], [prediction], CLASSES, [])
-    with pytest.raises(ValueError, match="truths: 0 for 0 images"):
+    with pytest.raises(ValueError, match="truths: found 0 for 0 images"):
         plots.plot_predictions([], [], [], CLASSES)
     with pytest.raises(ValueError, match="labels"):
         plots.plot_overlay(image, truth.T, CLASSES)
@@ -246,8 +248,8 @@ def test_classes_without_iou_are_written_as_absent():
     assert not ax.lines and not ax.get_title()
 
 
-def test_iou_of_another_number_than_the_names_is_an_error():
-    with pytest.raises(ValueError, match=r"iou: shape \(2,\), expected \(3,\)"):
+def test_iou_for_another_number_of_names_is_an_error():
+    with pytest.raises(ValueError, match=r"iou: found the shape \(2,\), expected \(3,\)"):
         plots.plot_iou([0.1, 0.2], list("abc"), 0.15)
 
 
@@ -282,7 +284,7 @@ def test_a_confusion_of_many_classes_has_no_percentages():
 
 
 def test_a_confusion_of_another_shape_than_the_names_is_an_error():
-    with pytest.raises(ValueError, match=r"confusion: shape \(2, 3\), expected \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"confusion: found the shape \(2, 3\), expected \(3, 3\)"):
         plots.plot_confusion(np.ones((2, 3)), list("abc"))
 
 
@@ -317,24 +319,23 @@ def test_history_without_validation_marks_no_epoch_and_counts_epochs_itself():
     assert legend_texts(figure) == ["training"]
 
 
-def test_the_best_epoch_is_of_the_smallest_validation_loss_where_there_is_no_iou():
+def test_without_iou_the_best_epoch_has_the_smallest_validation_loss():
     figure = plots.plot_history({"epoch": [1, 2, 3], "val_loss": [2.0, float("nan"), 1.0]})
     assert legend_texts(figure) == ["validation", "best validation: epoch 3"]
 
 
 @pytest.mark.parametrize("history", [{}, {"loss": []}, {"epoch": [1], "loss": [1, 2]}])
 def test_a_history_without_epochs_or_of_uneven_columns_is_an_error(history):
-    with pytest.raises(ValueError, match="history: columns of"):
+    with pytest.raises(ValueError, match="history: found columns of"):
         plots.plot_history(history)
 
 
 def test_long_class_names_fit_into_the_legend():
-    classes = {"background": 0, "a class whose name goes on and on and on": 1}
+    classes = {"background": 0, "a class with a name that is very, very long": 1}
     labels = np.array([[0], [1]])
     assert_nothing_is_cut_off(plots.plot_overlay(np.zeros((2, 1, 3), np.uint8), labels, classes))
 
 
 def test_plots_need_neither_keras_nor_pyplot():
     code = "import sys, voc_seg.plots; print({'keras', 'matplotlib.pyplot'} & set(sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "set()"
+    assert python("-c", code).stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""Training: the files that it writes, and a killed run that goes on as if nothing had been."""
+"""Training: the files that it writes, and killed runs that continue where they stopped."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from helpers import count_pairs, mean_iou_by_hand, other_process_in, sentence
 from PIL import Image
 
 from voc_seg import (
@@ -30,7 +31,7 @@ COLUMNS = ["epoch", "loss", "mean_iou", "val_loss", "val_mean_iou", "learning_ra
 FILES = {"best.keras", "last.keras", "history.csv", "curves.png", "examples.png", "settings.json"}
 PICTURES = {"curves.png", "examples.png"}
 SETTINGS = {"size": 32, "who": "a test"}
-# How far two runs may be apart that should be the same: float32 sums in another order.
+# How far apart two equal runs may be: float32 sums in another order.
 SAME = {"rtol": 1e-3, "atol": 1e-4}
 
 
@@ -59,7 +60,7 @@ def run(data, kind, out, **arguments):
 
 
 def read(out):
-    """history.csv, column -> array, without the seconds."""
+    """`history.csv` as {column: array}, without the seconds."""
     with open(out / "history.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS[:-1]}
@@ -81,10 +82,10 @@ def assert_same_run(out, other):
 
 
 def uninterrupted(data, kind, folder):
-    """A run that nobody interrupts, and copies of its folder as a kill would have left it.
+    """A run that nothing interrupts, and copies of its folder as a kill would have left it.
 
-    `copies[name, n]` is the folder at the moment at which file `name` was about to be moved to
-    its place for the n-th time: the file beside that place is there, and complete.
+    `copies[name, n]` is the folder at the moment when file `name` is about to be renamed to its
+    final name for the n-th time: the file with the temporary name is there, and complete.
     """
     out, copies, batches = folder / "run", {}, []
     move, item = os.replace, {c: c.__getitem__ for c in (SegmentationDataset, WindowDataset)}
@@ -167,23 +168,21 @@ def test_learning_rate_falls_along_half_a_cosine(finished):
 
 
 def test_each_epoch_takes_each_of_its_batches_once(finished):
-    trained = finished.batches[-3 * EPOCHS :]  # some backends look at a batch or two before
+    trained = finished.batches[-3 * EPOCHS :]  # some backends look at a batch or two first
     first = min(trained)[0]
     expected = [(first + epoch, i) for epoch in range(EPOCHS) for i in range(3)]
     assert sorted(trained) == expected
 
 
-def test_best_model_is_that_of_the_best_epoch_by_numpy_s_mean_iou_on_whole_images(finished):
+def test_best_model_has_the_best_mean_iou_that_numpy_finds_on_whole_images(finished):
     _, _, validation = ingredients(finished.data, finished.kind)
     model = keras.models.load_model(finished.out / "best.keras")
     assert get_classes(model) == validation.folder.classes
     dense = to_dense(model) if finished.kind == "patch_classifier" else model
-    confusion = np.zeros((5, 5))
+    confusion = np.zeros((5, 5), int)
     for images, masks in (validation[i] for i in range(len(validation))):
-        labels = np.argmax(dense.predict_on_batch(images), axis=-1)
-        np.add.at(confusion, (masks[masks != 255], labels[masks != 255]), 1)
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diag(confusion)
-    iou = (np.diag(confusion)[union > 0] / union[union > 0]).mean()
+        confusion += count_pairs(masks, np.argmax(dense.predict_on_batch(images), axis=-1), 5)
+    iou = mean_iou_by_hand(confusion)
     assert iou == pytest.approx(max(finished.history["val_mean_iou"]), abs=1e-4)
     # The model that is returned is this one.
     for found, saved in zip(finished.best.get_weights(), model.get_weights(), strict=True):
@@ -218,7 +217,7 @@ def test_best_is_the_first_epoch_with_the_best_iou_and_last_the_last(tmp_path):
 # Interrupted runs
 
 
-def test_a_run_interrupted_in_epoch_2_goes_on_as_if_nothing_had_been(
+def test_a_run_interrupted_in_epoch_2_continues_as_if_nothing_had_happened(
     patch_run, tmp_path, monkeypatch
 ):
     out = tmp_path / "run"
@@ -246,16 +245,16 @@ def test_a_run_interrupted_in_epoch_2_goes_on_as_if_nothing_had_been(
     indirect=["finished"],
     ids=lambda value: value if isinstance(value, str) else f"{value[0]} of epoch {value[1]}",
 )
-def test_a_run_killed_while_it_wrote_a_file_goes_on_as_if_nothing_had_been(
+def test_a_run_killed_while_writing_a_file_continues_as_if_nothing_had_happened(
     finished, moment, tmp_path, monkeypatch
 ):
     name, epoch = moment
     out = tmp_path / "run"
     shutil.copytree(finished.copies[moment], out)
-    beside = out / f"writing-{name}"
-    beside.write_bytes(beside.read_bytes()[:100])  # it had not come far with it
+    half = out / f".writing-{name}"
+    half.write_bytes(half.read_bytes()[:100])  # killed soon after it started to write
     assert (out / "last.keras").exists() == (epoch == 2)
-    if name == "last.keras":  # between the two: the history says more than the model
+    if name == "last.keras":  # in between, the history is an epoch ahead of the model
         assert read(out)["epoch"].tolist() == list(range(1, epoch + 1))
     monkeypatch.setattr(training, "draw", lambda *arguments: None)
     run(finished.data, finished.kind, out, resume=True)
@@ -263,7 +262,7 @@ def test_a_run_killed_while_it_wrote_a_file_goes_on_as_if_nothing_had_been(
     assert_same_run(out, finished.out)
 
 
-def test_a_run_killed_before_its_pictures_gets_them(unet_run, tmp_path):
+def test_a_run_killed_before_its_pictures_draws_them_when_resumed(unet_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(unet_run.copies["examples.png", 1], out)
     before = contents(out)
@@ -287,7 +286,7 @@ def test_resuming_a_finished_run_changes_neither_history_nor_weights(finished, t
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_a_run_that_validates_every_other_epoch_goes_on_though_nothing_was_best_yet(
+def test_a_run_that_validates_every_other_epoch_continues_even_without_a_best_model(
     patch_run, tmp_path, monkeypatch
 ):
     out = tmp_path / "run"
@@ -321,10 +320,9 @@ def test_a_run_that_validates_every_other_epoch_goes_on_though_nothing_was_best_
 )
 def test_resuming_with_another_setting_is_refused(unet_run, name, arguments):
     before = contents(unet_run.out)
-    with pytest.raises(ValueError, match=f"^{name}: found .* begun with") as caught:
+    with pytest.raises(ValueError, match=f"^{name}: found .* started with") as caught:
         run(unet_run.data, unet_run.kind, unet_run.out, resume=True, **arguments)
-    assert str(unet_run.out) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(unet_run.out) in sentence(caught)
     assert contents(unet_run.out) == before
 
 
@@ -346,17 +344,18 @@ def test_resuming_with_other_classes_is_refused(unet_run):
     folder = open_folder(unet_run.data, classes="ring,star,disc,square")
     model, batches, _ = ingredients(unet_run.data)
     validation = SegmentationDataset(folder, folder.ids("val"), size=32)
+    batches.folder = folder
     assert refused_resume(unet_run, model, batches, validation).startswith("classes: ")
 
 
 def test_resuming_with_other_batches_is_refused(unet_run):
-    # Or the number of finished epochs, which is counted in steps, would come out wrong.
+    # Completed epochs are counted in steps; other batches would give a wrong count.
     assert refused_resume(unet_run, *ingredients(unet_run.data, batch_size=3))
 
 
-def test_resuming_where_no_run_is_is_refused_and_leaves_nothing(shapes, tmp_path):
+def test_resuming_without_a_run_is_refused_and_leaves_nothing_behind(shapes, tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(FileNotFoundError, match=r"run: holds no run to resume"):
+    with pytest.raises(FileNotFoundError, match=r"run: .*no run to resume"):
         run(shapes, "unet", out, resume=True)
     assert not out.exists()
     out.mkdir()
@@ -372,14 +371,14 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(shapes, tmp_pat
     with pytest.raises(FileExistsError, match="is not empty; give another folder, or resume"):
         run(shapes, "unet", tmp_path)
     assert contents(tmp_path) == before
-    with pytest.raises(FileExistsError):
+    with pytest.raises(ValueError, match=r"notes\.txt: is a file"):
         run(shapes, "unet", tmp_path / "notes.txt")
     assert contents(tmp_path) == before
 
 
 def test_a_model_with_another_number_of_classes_than_the_data_is_refused(shapes, tmp_path):
     _, *data = ingredients(shapes)
-    with pytest.raises(ValueError, match=r"^classes: found 5 .*expected the 4 of the model"):
+    with pytest.raises(ValueError, match=r"^classes: found background, disc.* the 4 outputs"):
         train(build_unet(4, filters=2, depth=1), *data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -392,12 +391,32 @@ def test_zero_epochs_are_refused_before_anything_is_written(shapes, tmp_path, na
 
 
 @pytest.mark.parametrize("kind", ["unet", "patch_classifier"])
-def test_data_of_the_other_kind_are_refused(shapes, tmp_path, kind):
+def test_a_data_set_of_the_wrong_type_is_refused(shapes, tmp_path, kind):
     model, _, validation = ingredients(shapes, kind)
     _, other, _ = ingredients(shapes, "patch_classifier" if kind == "unet" else "unet")
-    with pytest.raises(ValueError, match=f"^training: expected a .*{model.name}"):
+    with pytest.raises(ValueError, match=f"^training: found a .*expected a .*{model.name}"):
         train(model, other, validation, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_training_and_validation_data_with_different_classes_are_refused(shapes, tmp_path):
+    model, batches, _ = ingredients(shapes)
+    for classes in ("ring,star,disc,square", {"round": ["disc", "ring"], "square": ["square"]}):
+        folder = open_folder(shapes, classes=classes)
+        validation = SegmentationDataset(folder, folder.ids("val"), size=32)
+        with pytest.raises(ValueError, match=r"^validation: ") as caught:
+            train(model, batches, validation, tmp_path / "run")
+        assert "disc" in sentence(caught) and not (tmp_path / "run").exists()
+
+
+def test_a_run_that_another_process_writes_is_left_alone(shapes, tmp_path):
+    out = tmp_path / "run"
+    with other_process_in(out):
+        with pytest.raises(BlockingIOError, match=r"run: another process") as caught:
+            run(shapes, "patch_classifier", out, epochs=1)
+        assert sentence(caught)
+    run(shapes, "patch_classifier", out, epochs=1)
+    assert {path.name for path in out.iterdir()} == FILES
 
 
 @pytest.mark.parametrize("name", ["last.keras", "settings.json"])

@@ -1,27 +1,23 @@
 """The exercises check themselves as they should, and chapters become pages."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import check
 import numpy as np
 import pytest
 from check import load
+from helpers import ROOT, python
 
 import voc_seg
 
-TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
+TUTORIALS = ROOT / "tutorials"
 COLOURED = np.count_nonzero(voc_seg.palette())  # entries that are not 0
 CHAPTERS = sorted(TUTORIALS.glob("0*.py"))
-
-
 NAMES = sorted(path.stem for path in (TUTORIALS / "checks").glob("*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_untouched_exercise_is_not_begun(name):
+def test_an_untouched_exercise_is_reported_as_not_begun(name):
     assert check.check(name).startswith("not begun: complete the function")
 
 
@@ -77,15 +73,14 @@ def test_every_exercise_belongs_to_one_chapter_and_has_its_three_files():
         (lambda x: x, "TypeError"),
     ],
 )
-def test_any_wrong_answer_is_told_what_came_out(answer, said):
+def test_a_wrong_answer_is_told_what_came_out(answer, said):
     text = check.check("palette", answer)
     assert text.startswith("Case: all 256 colours.")
     assert said in text
 
 
 def run_check(*arguments):
-    command = [sys.executable, str(TUTORIALS / "check.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return python(TUTORIALS / "check.py", *arguments, check=False)
 
 
 def test_the_command_says_what_is_open():

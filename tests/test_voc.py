@@ -1,12 +1,14 @@
+"""The folders of PASCAL VOC: where they are, their classes, their lists, their files."""
+
 import shutil
 
 import cv2
 import numpy as np
 import pytest
+from helpers import sentence
 from PIL import Image
 
-from voc_seg.images import read_mask
-from voc_seg.voc import VOC_CLASSES, VOID, open_folder, palette
+from voc_seg import VOC_CLASSES, VOID, VOCFolder, open_folder
 
 LABELS = ("background", "disc", "square")
 
@@ -18,52 +20,9 @@ def pair(height=6, width=8, value=1):
     return np.full((height, width, 3), 90, np.uint8), mask
 
 
-def sentence(error):
-    """The text of an error, which has to be a single line."""
-    text = str(error.value)
-    assert text and "\n" not in text
-    return text
-
-
 def write_list(folder, content, split="train"):
     (folder / "ImageSets" / "Segmentation" / f"{split}.txt").write_bytes(content)
     return open_folder(folder)
-
-
-# The palette.
-
-
-@pytest.mark.parametrize(
-    ("index", "colour"),
-    [
-        (0, (0, 0, 0)),
-        (1, (128, 0, 0)),
-        (2, (0, 128, 0)),
-        (8, (64, 0, 0)),
-        (15, (192, 128, 128)),
-        (20, (0, 64, 128)),
-        (VOID, (224, 224, 192)),
-    ],
-)
-def test_palette_has_the_well_known_colours(index, colour):
-    assert tuple(palette()[index]) == colour
-
-
-def test_palette_equals_the_bits_of_each_index_dealt_out_as_strings():
-    assert palette().shape == (256, 3) and palette().dtype == np.uint8
-    for index in range(256):
-        bits = f"{index:09b}"[::-1]  # the lowest bit first
-        expected = [int(bits[channel::3].ljust(8, "0"), 2) for channel in range(3)]
-        assert palette()[index].tolist() == expected
-
-
-def test_palette_is_the_one_in_the_masks_of_voc(voc2012_animals):
-    folder = open_folder(voc2012_animals)
-    path = folder.path / "SegmentationClass" / f"{folder.ids('val')[0]}.png"
-    with Image.open(path) as image:
-        assert np.array_equal(np.reshape(image.getpalette(), (-1, 3)), palette())
-    colours = cv2.imread(str(path))[..., ::-1]
-    assert np.array_equal(palette()[read_mask(path)], colours)
 
 
 def test_voc_has_twenty_one_classes_with_their_published_values():
@@ -72,7 +31,7 @@ def test_voc_has_twenty_one_classes_with_their_published_values():
     assert {name: VOC_CLASSES.index(name) for name in values} == values
 
 
-# Where the data set is.
+# Finding the data set.
 
 
 @pytest.mark.parametrize("start", [".", "VOCdevkit", "VOCdevkit/VOC2012"])
@@ -94,20 +53,20 @@ def test_a_folder_that_holds_voc20xx_itself_is_found(write_voc, tmp_path):
 
 
 @pytest.mark.parametrize(("year", "name"), [(None, "VOC2009"), (2012, "VOC2012")])
-def test_of_several_years_the_wanted_one_is_opened_by_default_2009(write_voc, tmp_path, year, name):
+def test_the_wanted_year_is_opened_by_default_2009(write_voc, tmp_path, year, name):
     for each in ("VOC2007", "VOC2009", "VOC2012"):
         write_voc({each: pair()}, path=tmp_path / "VOCdevkit" / each)
     assert open_folder(tmp_path, year).ids("train") == [name]
 
 
 @pytest.mark.parametrize("year", [None, 2010])
-def test_a_missing_year_is_refused_and_the_error_names_those_there(write_voc, tmp_path, year):
+def test_a_missing_year_is_refused_and_the_error_names_the_others(write_voc, tmp_path, year):
     for each in ("VOC2007", "VOC2012"):
         write_voc({"a": pair()}, path=tmp_path / "VOCdevkit" / each)
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(FileNotFoundError) as caught:
         open_folder(tmp_path, year)
     for part in (str(tmp_path), "VOC2007, VOC2012", f"VOC{year or 2009}"):
-        assert part in sentence(error)
+        assert part in sentence(caught)
 
 
 def test_the_only_year_there_is_not_taken_for_another(write_voc, tmp_path):
@@ -119,36 +78,36 @@ def test_the_only_year_there_is_not_taken_for_another(write_voc, tmp_path):
 def test_a_year_that_contradicts_the_folder_is_refused(write_voc, tmp_path):
     path = write_voc({"a": pair()}, path=tmp_path / "VOC2012")
     assert open_folder(path, 2012).path == path
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(FileNotFoundError) as caught:
         open_folder(path, 2009)
-    assert "VOC2012" in sentence(error) and "VOC2009" in sentence(error)
+    assert "VOC2012" in sentence(caught) and "VOC2009" in sentence(caught)
 
 
-def test_an_archive_beside_the_data_set_is_not_taken_for_a_second_year(write_voc, tmp_path):
+def test_an_archive_next_to_the_data_set_is_not_taken_for_a_second_year(write_voc, tmp_path):
     path = write_voc({"a": pair()}, path=tmp_path / "VOCdevkit" / "VOC2012")
     (tmp_path / "VOC2012.tar").write_bytes(b"an archive")
     assert open_folder(tmp_path).path == path
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "file"])
-def test_where_no_data_set_is_the_error_names_the_folder(tmp_path, kind):
+def test_without_a_data_set_the_error_names_the_folder(tmp_path, kind):
     path = tmp_path / "nothing"
     if kind == "empty":
         path.mkdir()
     if kind == "file":
         path.write_text("not a folder")
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(FileNotFoundError) as caught:
         open_folder(path)
-    assert str(path) in sentence(error)
+    assert str(path) in sentence(caught)
 
 
 @pytest.mark.parametrize("part", ["JPEGImages", "SegmentationClass", "ImageSets/Segmentation"])
 def test_a_folder_that_lacks_a_part_is_refused_and_the_part_named(write_voc, tmp_path, part):
     path = write_voc({"a": pair()}, path=tmp_path / "VOC2009")
     shutil.rmtree(path / part)
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(FileNotFoundError) as caught:
         open_folder(tmp_path)
-    assert part in sentence(error) and str(path) in sentence(error)
+    assert part in sentence(caught) and str(path) in sentence(caught)
 
 
 # The names of the classes.
@@ -166,8 +125,9 @@ def test_without_labels_txt_the_classes_are_those_of_voc(write_voc):
         b"background\ndisc\nsquare\n",
         b"background\ndisc\nsquare",
         b"background\r\ndisc\r\nsquare\r\n",
-        b"\xef\xbb\xbfbackground\ndisc\nsquare\n",  # Windows' editors begin so
+        b"\xef\xbb\xbfbackground\ndisc\nsquare\n",  # as Windows' editors begin a file
         b"background \n disc\nsquare\n\n",
+        b"background\rdisc\rsquare\r",
     ],
 )
 def test_labels_txt_gives_the_names(write_voc, content):
@@ -176,6 +136,20 @@ def test_labels_txt_gives_the_names(write_voc, content):
     folder = open_folder(path)
     assert folder.names == LABELS
     assert folder.classes == {"background": 0, "disc": 1, "square": 2}
+
+
+def test_only_line_endings_end_a_class_name(write_voc):
+    path = write_voc({"a": pair()})
+    names = ["background", "a\u2028b", "c\fd", "e\x85f"]  # Python's `splitlines` would split these
+    (path / "labels.txt").write_text("\n".join(names), encoding="utf-8")
+    assert open_folder(path).names == tuple(names)
+
+
+def test_a_labels_txt_that_is_a_link_to_nowhere_is_refused(write_voc):
+    path = write_voc({"a": pair()})
+    (path / "labels.txt").symlink_to(path / "gone.txt")
+    with pytest.raises(ValueError, match=r"labels\.txt: is a link that leads nowhere"):
+        open_folder(path)
 
 
 def test_labels_txt_may_hold_255_names_in_any_script(write_voc):
@@ -189,7 +163,7 @@ def test_labels_txt_may_hold_255_names_in_any_script(write_voc):
     ("content", "what"),
     [
         (b"background\n\ndisc\n", "line 2"),
-        (b"\nbackground\ndisc\n", "line 1"),  # or else all names would move up by one value
+        (b"\nbackground\ndisc\n", "line 1"),  # otherwise all names would move up by one value
         (b"background\ndisc\ndisc\n", "'disc'"),
         (b"background\ndisc,square\n", "'disc,square'"),
         (b"background\n", "1 class name"),
@@ -198,12 +172,12 @@ def test_labels_txt_may_hold_255_names_in_any_script(write_voc):
         (b"background\nB\xe4r\n", "UTF-8"),
     ],
 )
-def test_a_bad_labels_txt_is_refused_by_its_name(write_voc, content, what):
+def test_a_bad_labels_txt_is_refused_and_named(write_voc, content, what):
     path = write_voc({"a": pair()})
     (path / "labels.txt").write_bytes(content)
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError) as caught:
         open_folder(path)
-    assert str(path / "labels.txt") in sentence(error) and what in sentence(error)
+    assert str(path / "labels.txt") in sentence(caught) and what in sentence(caught)
 
 
 # The classes of the task.
@@ -246,10 +220,10 @@ def test_classes_and_table_say_what_each_value_of_a_mask_becomes(write_voc, clas
 )
 def test_unknown_and_repeated_classes_are_refused(write_voc, classes, what):
     path = write_voc({"a": pair()})
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError) as caught:
         open_folder(path, classes=classes)
     for part in ("classes", what, "tvmonitor"):
-        assert part in sentence(error)
+        assert part in sentence(caught)
 
 
 def test_pair_gives_image_and_mask_with_the_classes_of_the_task(write_voc):
@@ -277,6 +251,44 @@ def test_photographs_of_voc_are_read_with_their_masks(voc2012_animals):
         assert mask.tolist() == [[indices.get(v, 0) for v in row] for row in values.tolist()]
 
 
+def test_a_class_of_the_task_may_merge_several_of_the_data_set(write_voc):
+    path = write_voc({"a": pair()})
+    folder = open_folder(path, classes={"pet": ["cat", "dog"], "person": ["person"]})
+    assert folder.members == (("pet", ("cat", "dog")), ("person", ("person",)))
+    assert list(folder.classes.items()) == [("background", 0), ("pet", 8), ("person", 15)]
+    for value, name in enumerate(VOC_CLASSES):
+        assert folder.table[value] == {"cat": 1, "dog": 1, "person": 2}.get(name, 0)
+    assert folder.table[VOID] == VOID
+
+
+def test_folders_opened_alike_are_equal_and_hash_alike(write_voc, tmp_path):
+    path = write_voc({"a": pair()})
+    for classes in ("all", "object", "cat,dog"):
+        first, second = open_folder(path, classes=classes), open_folder(str(path), classes=classes)
+        assert first == second and hash(first) == hash(second)
+        assert {first: "known"}[second] == "known"
+        assert first.table is not second.table  # looking at the table does not matter
+        assert first == second and hash(first) == hash(second)
+    assert open_folder(path, classes="cat,dog") == open_folder(path, classes=["cat", "dog"])
+    other = write_voc({"a": pair()}, path=tmp_path / "other")
+    different = [
+        *(
+            open_folder(path, classes=classes)
+            for classes in ("all", "object", "cat,dog", "dog,cat")
+        ),
+        open_folder(other),
+    ]
+    assert len(set(different)) == len(different)
+    assert different[0] != str(path)
+
+
+def test_a_folder_may_be_made_from_its_three_attributes(write_voc):
+    path = write_voc({"a": pair()})
+    opened = open_folder(path, classes="cat,dog")
+    made = VOCFolder(path, VOC_CLASSES, (("cat", ("cat",)), ("dog", ("dog",))))
+    assert made == opened and made.classes == {"background": 0, "cat": 8, "dog": 12}
+
+
 # The splits.
 
 
@@ -294,7 +306,7 @@ def test_every_list_in_the_folder_is_a_split(write_voc):
 
 
 @pytest.mark.parametrize("split", ["test", "", "../Segmentation/train", "train.txt"])
-def test_a_missing_list_is_refused_and_the_error_names_those_there(write_voc, split):
+def test_a_missing_list_is_refused_and_the_error_names_the_others(write_voc, split):
     folder = open_folder(write_voc({"a": pair()}))
     with pytest.raises(FileNotFoundError, match="train, val"):
         folder.ids(split)
@@ -313,19 +325,19 @@ def test_a_missing_list_is_refused_and_the_error_names_those_there(write_voc, sp
         (b"a\nB\xe4r\n", "UTF-8"),
     ],
 )
-def test_a_bad_list_is_refused_by_its_name(write_voc, content, what):
+def test_a_bad_list_is_refused_and_named(write_voc, content, what):
     folder = write_list(write_voc({"a": pair()}), content)
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError) as caught:
         folder.ids("train")
     path = folder.path / "ImageSets" / "Segmentation" / "train.txt"
-    assert str(path) in sentence(error) and what in sentence(error)
+    assert str(path) in sentence(caught) and what in sentence(caught)
 
 
 # The images and masks.
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"])
-def test_images_are_found_by_every_usual_ending(write_voc, suffix):
+def test_images_are_found_with_every_usual_ending(write_voc, suffix):
     path = write_voc({"my.photo.1": pair()})
     (path / "JPEGImages" / "my.photo.1.png").unlink()
     Image.fromarray(pair()[0]).save(path / "JPEGImages" / f"my.photo.1{suffix}")
@@ -337,18 +349,18 @@ def test_images_are_found_by_every_usual_ending(write_voc, suffix):
 def test_a_missing_image_or_mask_is_named(write_voc, part):
     path = write_voc({"a": pair()})
     (path / part / "a.png").unlink()
-    with pytest.raises(FileNotFoundError) as error:
+    with pytest.raises(FileNotFoundError) as caught:
         open_folder(path).pair("a")
-    assert str(path / part / "a.") in sentence(error)
+    assert str(path / part / "a.") in sentence(caught)
 
 
 def test_a_broken_image_is_named(write_voc):
     path = write_voc({"a": pair()})
     broken = path / "JPEGImages" / "a.png"
     broken.write_bytes(broken.read_bytes()[:-20])
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError) as caught:
         open_folder(path).pair("a")
-    assert str(broken) in sentence(error)
+    assert str(broken) in sentence(caught)
 
 
 def rgb_png(path):
@@ -386,28 +398,28 @@ def text(path):
         (jpeg, "JPEG"),
         (sixteen_bits, "16"),
         (other_size, "6 x 8 pixels, its image 8 x 6"),
-        (truncated, "truncated"),
+        (truncated, "cut off"),
         (empty, "empty"),
         (text, "unknown format"),
     ],
 )
-def test_a_bad_mask_is_refused_by_its_name(write_voc, spoil, what):
+def test_a_bad_mask_is_refused_and_named(write_voc, spoil, what):
     path = write_voc({"a": pair()})
     mask = path / "SegmentationClass" / "a.png"
     spoil(mask)
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError) as caught:
         open_folder(path).pair("a")
-    assert str(mask) in sentence(error) and what.lower() in sentence(error).lower()
+    assert str(mask) in sentence(caught) and what.lower() in sentence(caught).lower()
 
 
 @pytest.mark.parametrize(("labels", "value"), [(None, 21), (None, 254), (LABELS, 3)])
 @pytest.mark.parametrize("classes", ["all", "object"])
 def test_a_mask_with_an_unknown_value_is_refused(write_voc, labels, value, classes):
     path = write_voc({"a": pair(value=value)}, labels)
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError) as caught:
         open_folder(path, classes=classes).pair("a")
-    assert str(path / "SegmentationClass" / "a.png") in sentence(error)
-    assert f"the value {value}" in sentence(error)
+    assert str(path / "SegmentationClass" / "a.png") in sentence(caught)
+    assert f"the value {value}" in sentence(caught)
 
 
 def test_ids_with_an_ending_labels_below_the_background_and_odd_years_are_refused(
@@ -424,6 +436,6 @@ def test_ids_with_an_ending_labels_below_the_background_and_odd_years_are_refuse
     with pytest.raises(ValueError, match=r"labels\.txt.*background.*line 1"):
         open_folder(path)
     (path / "labels.txt").unlink()
-    (path / "labels.txt").mkdir()  # nobody meant VOC's names then
-    with pytest.raises(ValueError, match=r"labels\.txt.*not a text file"):
+    (path / "labels.txt").mkdir()  # then nobody means VOC's names
+    with pytest.raises(ValueError, match=r"labels\.txt.*expected a text file"):
         open_folder(path)

@@ -1,3 +1,5 @@
+"""Batches of images and windows: what is in them, their order, their randomness."""
+
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import SimpleNamespace
@@ -5,14 +7,20 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from helpers import blocky_mask, random_images
 
-from voc_seg import augmentation, pipeline
-from voc_seg.augmentation import GREY, augment, change_colours, letterbox, letterbox_mask
-from voc_seg.images import resize_to_fit
-from voc_seg.pipeline import SegmentationDataset, WindowDataset, read_pairs
-from voc_seg.voc import VOID, VOCFolder, open_folder
-
-SHAPES = [(30, 20), (20, 30), (24, 24), (1, 50), (50, 1), (1, 1), (37, 5), (7, 100)]
+from voc_seg import (
+    VOID,
+    SegmentationDataset,
+    VOCFolder,
+    WindowDataset,
+    letterbox,
+    open_folder,
+    resize_to_fit,
+)
+from voc_seg.data import datasets
+from voc_seg.data.datasets import read_pairs
+from voc_seg.data.images import letterbox_mask
 
 
 @pytest.fixture
@@ -22,31 +30,7 @@ def folder(shapes):
 
 @pytest.fixture
 def no_colour_change(monkeypatch):
-    for module in (augmentation, pipeline):
-        monkeypatch.setattr(module, "change_colours", lambda image, rng: image.astype("float32"))
-
-
-def generators(number):
-    return [np.random.default_rng(seed) for seed in range(number)]
-
-
-def blocks(height, width, values, block=8):
-    """A mask of square blocks of these values: (height, width) uint8."""
-    coarse = np.random.default_rng(1).choice(values, (-(-height // block), -(-width // block)))
-    return np.kron(coarse, np.ones((block, block)))[:height, :width].astype(np.uint8)
-
-
-def paint(mask):
-    """An image whose colours say which value the mask has there; none of them is grey."""
-    return np.stack([mask % 2 * 255, mask // 2 % 2 * 255, mask // 4 % 2 * 255], -1).astype(np.uint8)
-
-
-def inner(mask):
-    """Where all eight neighbours are there and have the pixel's own value."""
-    same = np.zeros(mask.shape, bool)
-    windows = np.lib.stride_tricks.sliding_window_view(mask, (3, 3))
-    same[1:-1, 1:-1] = windows.min(axis=(2, 3)) == windows.max(axis=(2, 3))
-    return same
+    monkeypatch.setattr(datasets, "change_colours", lambda image, rng: image.astype("float32"))
 
 
 def all_batches(dataset):
@@ -60,7 +44,7 @@ def same(batches, others):
 
 
 def read_epochs(dataset, epochs):
-    """The batches of several epochs, one after the other and on a single thread."""
+    """The batches of several epochs, read in order on a single thread."""
     batches = []
     for _ in range(epochs):
         batches += all_batches(dataset)
@@ -69,11 +53,11 @@ def read_epochs(dataset, epochs):
 
 
 def fit(dataset, epochs, **options):
-    """The batches that a model is given by `fit`, in the order in which they come."""
+    """The batches that `fit` gives to a model, in order."""
     images, truths = [], []
 
     def record(values, where):
-        with suppress(Exception):  # JAX first traces the model, without any numbers
+        with suppress(Exception):  # JAX traces the model first, without numbers
             where.append(keras.ops.convert_to_numpy(values))
 
     class Recorder(keras.layers.Layer):
@@ -95,158 +79,12 @@ def fit(dataset, epochs, **options):
     return list(zip(images, truths, strict=True))
 
 
-# Letterbox.
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("size", [1, 16, 64])
-def test_letterbox_keeps_the_aspect_ratio_and_fills_up_at_the_bottom_or_right(shape, size):
-    image = letterbox(np.full((*shape, 3), 200, np.uint8), size)
-    mask = letterbox_mask(np.full(shape, 3, np.uint8), size)
-    assert image.shape == (size, size, 3) and image.dtype == np.uint8
-    assert mask.shape == (size, size) and mask.dtype == np.uint8
-    h, w = (max(1, round(side * size / max(shape))) for side in shape)
-    expected = np.full((size, size), VOID)
-    expected[:h, :w] = 3
-    assert np.array_equal(mask, expected)
-    assert np.array_equal(image, np.where(expected == 3, 200, GREY)[..., None].repeat(3, -1))
-
-
-def test_an_image_of_the_right_size_is_not_changed():
-    image = np.random.default_rng(0).integers(0, 256, (20, 32, 3), dtype=np.uint8)
-    mask = blocks(20, 32, [0, 5, VOID], block=1)
-    assert np.array_equal(letterbox(image, 32)[:20], image)
-    assert np.array_equal(letterbox_mask(mask, 32)[:20], mask)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_letterbox_never_makes_a_new_class(shape):
-    values = [0, 1, 20, 200]
-    for size in (1, 5, 16, 33, 64):
-        assert set(np.unique(letterbox_mask(blocks(*shape, values, 1), size))) <= {*values, VOID}
-
-
-@pytest.mark.parametrize(("size", "factor"), [(3, 3), (7, 5), (27, 1 / 3)])
-def test_the_resized_mask_lies_where_the_resized_image_lies(size, factor):
-    # The middle of a pixel of the result is the middle of the pixels that the image averages.
-    mask = blocks(round(size * factor), round(size * factor), range(200), 1)
-    places = np.floor((np.arange(size) + 0.5) * factor).astype(int)
-    assert np.array_equal(letterbox_mask(mask, size), mask[np.ix_(places, places)])
-
-
-# Augmentation.
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_augment_never_makes_a_new_class_and_always_fills_the_square(shape):
-    values = [0, 1, 20, 200]
-    mask = blocks(*shape, values, 3)
-    image = np.zeros((*shape, 3), np.uint8)
-    for rng in generators(100):
-        new_image, new_mask = augment(image, mask, 24, rng)
-        assert new_image.shape == (24, 24, 3) and new_image.dtype == np.float32
-        assert new_mask.shape == (24, 24) and new_mask.dtype == np.uint8
-        assert set(np.unique(new_mask)) <= {*values, VOID}
-
-
-@pytest.mark.parametrize("shape", [(48, 48), (80, 40), (30, 90), (200, 150)])
-def test_augment_moves_image_and_mask_alike(no_colour_change, shape):
-    mask = blocks(*shape, [0, 1, 2, 4, 7], block=max(shape) // 5)
-    image = paint(mask)
-    agreement = []
-    for rng in generators(60):
-        new_image, new_mask = augment(image, mask, 48, rng)
-        seen = new_mask != VOID
-        assert seen.sum() > 50
-        pure = (new_image == paint(new_mask)).all(axis=-1)
-        assert pure[seen & inner(new_mask)].all()
-        # At the borders the colours are mixed, and the stronger one has to be that of the mask.
-        strongest = (new_image > 127.5) @ [1, 2, 4]
-        agreement.extend((strongest == new_mask)[seen])
-    assert np.mean(agreement) > 0.98
-
-
-@pytest.mark.parametrize("shape", [(48, 48), (80, 40), (30, 90)])
-def test_what_augment_fills_in_is_grey_in_the_image_and_void_in_the_mask(no_colour_change, shape):
-    filled = []
-    for rng in generators(60):
-        image, mask = augment(
-            np.full((*shape, 3), 200, np.uint8), np.ones(shape, np.uint8), 48, rng
-        )
-        assert np.array_equal(image, np.where(mask == VOID, GREY, 200)[..., None].repeat(3, -1))
-        filled.append((mask == VOID).mean())
-    assert max(filled) > 0.3
-
-
-def test_augment_does_not_change_what_it_is_given():
-    image, mask = np.full((20, 30, 3), 99, np.uint8), blocks(20, 30, [0, 1])
-    before = image.copy(), mask.copy()
-    for rng in generators(20):
-        augment(image, mask, 24, rng)
-    assert np.array_equal(image, before[0]) and np.array_equal(mask, before[1])
-
-
-def test_augment_flips_half_of_the_images_left_right_and_none_upside_down():
-    quarters = np.kron([[1, 2], [3, 4]], np.ones((40, 40))).astype(np.uint8)
-    image = np.zeros((80, 80, 3), np.uint8)
-    flipped = 0
-    for rng in generators(300):
-        _, mask = augment(image, quarters, 64, rng)
-        middle = {value: np.argwhere(mask == value).mean(axis=0) for value in (1, 2, 3, 4)}
-        flipped += middle[1][1] > middle[2][1]
-        assert middle[1][0] < middle[3][0] and middle[2][0] < middle[4][0]
-    assert abs(flipped - 150) < 5 * np.sqrt(300 / 4)
-
-
-def test_augment_scales_within_its_bounds_and_puts_the_image_anywhere():
-    image, mask = np.zeros((60, 60, 3), np.uint8), np.ones((60, 60), np.uint8)
-    sides, corners = [], set()
-    for rng in generators(300):
-        rows, columns = np.nonzero(augment(image, mask, 60, rng)[1] == 1)
-        sides.append(np.ptp(rows) + 1)
-        corners.add((rows.min(), columns.min()))
-    assert 42 <= min(sides) <= 44  # 0.7
-    # On a logarithmic scale the factor is as often above 1 as below.
-    assert abs(np.mean(np.array(sides) == 60) - np.log(1.4) / np.log(2)) < 0.15
-    assert len(corners) > 50
-
-
-def test_change_colours_keeps_to_the_range_and_leaves_the_shape():
-    image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
-    for rng in generators(100):
-        changed = change_colours(image, rng)
-        assert changed.shape == image.shape and changed.dtype == np.float32
-        assert changed.min() >= 0 and changed.max() <= 255
-        assert not np.array_equal(changed, image)
-
-
-def test_change_colours_keeps_grey_grey_and_its_order():
-    ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=-1)  # (1, 256, 3)
-    for rng in generators(50):
-        changed = change_colours(ramp, rng)[0]
-        assert np.allclose(changed, changed[:, :1], atol=1e-3)
-        assert (np.diff(changed[:, 0]) >= 0).all()
-        assert abs(changed[128, 0] - 128) <= 30
-        assert 0.75 * 40 - 1e-3 <= changed[148, 0] - changed[108, 0] <= 1.25 * 40 + 1e-3
-
-
-def test_change_colours_changes_saturation_and_keeps_the_hue():
-    red = np.array([[[150, 100, 110]]], np.uint8)
-    ratios = []
-    for rng in generators(50):
-        r, g, b = change_colours(red, rng)[0, 0]
-        assert np.isclose((r - g) / (b - g), 5, rtol=1e-3)
-        ratios.append((r - g) / 50)
-    assert 0.75**2 <= min(ratios) < 0.9 and 1.1 < max(ratios) <= 1.25**2
-
-
 # Batches of images.
 
 
 def test_a_plain_data_set_gives_each_image_in_its_letterbox(write_voc):
-    rng = np.random.default_rng(0)
     pairs = {
-        f"image {i}": (rng.integers(0, 256, (*shape, 3), dtype=np.uint8), blocks(*shape, [0, 1, 2]))
+        f"image {i}": (random_images(*shape, seed=i), blocky_mask(*shape, [0, 1, 2]))
         for i, shape in enumerate([(20, 30), (30, 20), (60, 60), (9, 40), (16, 16)])
     }
     folder = open_folder(write_voc(pairs))
@@ -262,7 +100,7 @@ def test_a_plain_data_set_gives_each_image_in_its_letterbox(write_voc):
 
 
 @pytest.mark.parametrize("options", [{}, {"augment": True}, {"shuffle": True}])
-def test_epochs_differ_if_there_is_chance_and_only_then(folder, options):
+def test_epochs_differ_if_and_only_if_something_is_random(folder, options):
     dataset = SegmentationDataset(folder, folder.ids("train"), 24, batch_size=4, **options)
     first = all_batches(dataset)
     assert same(all_batches(dataset), first)
@@ -274,13 +112,13 @@ def test_a_shuffled_epoch_gives_every_image_once(folder):
     ids = folder.ids("train")
     plain = SegmentationDataset(folder, ids, 24, batch_size=12)
     dataset = SegmentationDataset(folder, ids, 24, batch_size=5, shuffle=True)
-    places = {image.tobytes(): i for i, image in enumerate(plain[0][0])}
+    positions = {image.tobytes(): i for i, image in enumerate(plain[0][0])}
     masks = plain[0][1]
     orders = []
     for _ in range(3):
         order = []
         for images, truths in all_batches(dataset):
-            order += [places[image.tobytes()] for image in images]
+            order += [positions[image.tobytes()] for image in images]
             assert np.array_equal(truths, masks[order[-len(images) :]])
         assert sorted(order) == list(range(12))
         orders.append(order)
@@ -332,11 +170,11 @@ def test_fit_gets_the_same_batches_whatever_the_number_of_workers(folder, kind, 
     lengths = [5, 5, 2] if kind == "images" else [200, 200, 200]
     assert [len(images) for images, _ in found] == 3 * lengths
     expected = read_epochs(make(1), 4)
-    # Keras ends an epoch before the first one begins, which a data set cannot tell from others.
+    # Keras may end an epoch before the first one starts; a data set can't tell it from the others.
     assert same(found, expected[:9]) or same(found, expected[3:])
 
 
-def test_validation_does_not_change_the_batches_of_the_training(folder):
+def test_validation_does_not_change_the_training_batches(folder):
     def make():
         return SegmentationDataset(folder, folder.ids("train"), 24, 5, augment=True, shuffle=True)
 
@@ -346,7 +184,7 @@ def test_validation_does_not_change_the_batches_of_the_training(folder):
     assert same(found, [*alone[:3], validation[0], *alone[3:], validation[0]])
 
 
-def test_fit_goes_on_in_the_middle_as_if_it_had_not_stopped(folder):
+def test_fit_continues_in_the_middle_as_if_it_had_never_stopped(folder):
     def make():
         return SegmentationDataset(folder, folder.ids("train"), 24, 5, augment=True, shuffle=True)
 
@@ -369,7 +207,7 @@ def test_the_cache_gives_the_same_and_reads_each_file_once(folder, monkeypatch):
     assert sorted(read) == sorted(ids)
 
 
-def test_a_batch_may_be_changed_without_harm_to_the_cache(folder):
+def test_changing_a_batch_does_not_change_the_cache(folder):
     dataset = SegmentationDataset(folder, folder.ids("val"), 32, cache=True)
     images, masks = dataset[0]
     before = images.copy(), masks.copy()
@@ -397,7 +235,7 @@ def test_read_pairs_names_a_broken_file(write_voc):
 
 
 def mirrored(index, length):
-    """Which pixel stands at a place outside of an axis that is reflected to and fro."""
+    """Which pixel an index outside an axis shows if reflection repeats back and forth."""
     while not 0 <= index < length:
         index = -index if index < 0 else 2 * (length - 1) - index
         index = 0 if length == 1 else index
@@ -405,7 +243,7 @@ def mirrored(index, length):
 
 
 def naive_windows(pairs, window, size):
-    """All windows, as bytes, with the labels in their middle: {window: set of labels}."""
+    """All windows as bytes, with the labels of their central pixels: {window: set of labels}."""
     found, radius = {}, window // 2
     for image, mask in pairs:
         image, mask = resize_to_fit(image, size), letterbox_mask(mask, size)
@@ -421,9 +259,8 @@ def naive_windows(pairs, window, size):
 
 
 def random_pairs(*shapes, values=(0, 1, 2, VOID)):
-    rng = np.random.default_rng(2)
     return {
-        f"image {i}": (rng.integers(0, 256, (*shape, 3), dtype=np.uint8), blocks(*shape, values, 3))
+        f"image {i}": (random_images(*shape, seed=i), blocky_mask(*shape, values, 3))
         for i, shape in enumerate(shapes)
     }
 
@@ -460,7 +297,7 @@ def test_augmented_windows_change_their_colours_within_the_range(folder):
     windows, labels = WindowDataset(folder, folder.ids("train"), 9, 32, augment=True)[0]
     plain, same_labels = WindowDataset(folder, folder.ids("train"), 9, 32)[0]
     assert windows.dtype == np.float32 and windows.min() >= 0 and windows.max() <= 255
-    assert np.array_equal(labels, same_labels)  # drawn before the colours
+    assert np.array_equal(labels, same_labels)  # drawn before the colours are
     assert (windows != np.round(windows)).any() and (plain == np.round(plain)).all()
 
 

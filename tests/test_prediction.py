@@ -1,0 +1,151 @@
+"""Predictions of any size: label maps against interpolation by hand, and the object cut out."""
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from colours import CLASSES, COLOURS, colour_model, colour_pairs
+from helpers import sentence
+
+from voc_seg import (
+    ClassProbabilities,
+    build_patch_classifier,
+    cut_out,
+    predict_labels,
+    resize_to_fit,
+)
+from voc_seg.prediction import label_values, resize_argmax
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A colour model that no test changes."""
+    return colour_model()
+
+
+def interpolate(values, length):
+    """Linear interpolation of the first axis to another length, pixel centres on pixel centres."""
+    positions = (np.arange(length) + 0.5) * len(values) / length - 0.5
+    positions = np.clip(positions, 0, len(values) - 1)
+    lower = np.floor(positions).astype(int)
+    share = (positions - lower).reshape(-1, *[1] * (values.ndim - 1))
+    upper = np.minimum(lower + 1, len(values) - 1)
+    return (1 - share) * values[lower] + share * values[upper]
+
+
+def interpolate_both(values, height, width):
+    return interpolate(interpolate(values, height).swapaxes(0, 1), width).swapaxes(0, 1)
+
+
+@pytest.mark.parametrize("shape", [(20, 32), (50, 41), (9, 14), (100, 30)])
+def test_labels_are_those_of_the_interpolated_probabilities(model, shape):
+    (image, _) = colour_pairs(shape)["image 0"]
+    (labels,) = predict_labels(model, [image])
+
+    small = resize_to_fit(image, 32).astype(float)
+    logits = -1e-4 * ((small[:, :, None] - COLOURS) ** 2).sum(axis=-1)  # (h, w, C)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    expected = interpolate_both(probabilities, *shape).argmax(axis=-1)
+    assert labels.shape == shape and labels.dtype == np.uint8
+    assert (labels == expected).mean() > 0.999
+    assert set(np.unique(labels)) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("size", [None, 8, 33])
+def test_each_image_of_a_batch_gets_a_label_map_of_its_own_size(model, size):
+    shapes = [(1, 1), (1, 300), (301, 7), (5, 5), (64, 48)]
+    images = [np.full((*shape, 3), COLOURS[i % 4], np.uint8) for i, shape in enumerate(shapes)]
+    found = predict_labels(model, images, size)
+    for i, (labels, shape) in enumerate(zip(found, shapes, strict=True)):
+        assert labels.shape == shape and labels.dtype == np.uint8
+        assert (labels == i % 4).all()
+
+
+def test_a_very_long_image_is_labelled_where_its_colours_are(model):
+    image = np.full((3, 300, 3), COLOURS[1], np.uint8)
+    image[:, 200:] = COLOURS[2]
+    (labels,) = predict_labels(model, [image])
+    assert (labels[:, :190] == 1).all() and (labels[:, 210:] == 2).all()
+
+
+def test_anything_but_a_list_of_images_is_refused(model):
+    image = np.zeros((4, 6, 3), np.uint8)
+    for images in (image, [image[..., 0]], [image[:0]], [image / 255], [image.astype(int)]):
+        with pytest.raises(ValueError, match=r"^images: .*expected a list of \(H, W, 3\)"):
+            predict_labels(model, images)
+    with pytest.raises(ValueError, match=r"^model: .*to_dense"):
+        predict_labels(build_patch_classifier(2, window=3, filters=2), [image])
+
+
+def test_cut_out_refuses_another_size():
+    with pytest.raises(
+        ValueError, match=r"^image: found uint8 \(4, 6, 3\), expected uint8 \(6, 4, 3\)"
+    ):
+        cut_out(np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4), np.uint8))
+
+
+def test_a_model_that_gives_nan_is_refused():
+    diverged = colour_model()
+    diverged.set_weights([w * np.nan for w in diverged.get_weights()])
+    with pytest.raises(ValueError, match=r"^model: .*NaN") as caught:
+        predict_labels(diverged, [np.zeros((4, 6, 3), np.uint8)])
+    assert sentence(caught)
+
+
+@pytest.mark.parametrize(
+    ("classes", "size", "expected"), [(None, None, 30), (CLASSES, None, 20), (CLASSES, 48, 48)]
+)
+def test_the_model_sees_images_at_the_size_that_it_was_trained_at(classes, size, expected):
+    shapes = []
+
+    def predict(batch):
+        shapes.append(batch.shape)
+        assert batch.dtype == np.float32
+        return np.full((*batch.shape[:3], 2), 0.5, np.float32)
+
+    layer = ClassProbabilities(classes=classes, image_size=20 if classes else None)
+    model = SimpleNamespace(
+        layers=[layer],
+        predict_on_batch=predict,
+        input_shape=(None, None, None, 3),
+        output_shape=(None, None, None, 2),
+    )
+    predict_labels(model, [np.zeros((10, 30, 3), np.uint8)] * 2, size)
+    assert shapes == [(2, expected, expected, 3)]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 21])
+@pytest.mark.parametrize("shape", [(48, 48), (30, 80), (300, 200), (7, 3), (1, 90)])
+def test_resize_argmax_equals_argmax_of_the_interpolated_stack(classes, shape):
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(classes), (48, 48)).astype("float32")
+    h, w = (max(1, round(side * 48 / max(shape))) for side in shape)
+    part, (height, width) = probabilities[:h, :w], shape
+    channels = [cv2.resize(part[..., c].copy(), (width, height)) for c in range(classes)]
+    labels = resize_argmax(probabilities, shape)
+    assert np.array_equal(labels, np.argmax(channels, axis=0))
+    assert (labels == interpolate_both(part, height, width).argmax(axis=-1)).mean() > 0.999
+
+
+def test_the_first_of_equally_likely_classes_is_taken():
+    probabilities = np.full((6, 6, 4), 0.25, np.float32)
+    assert not resize_argmax(probabilities, (9, 13)).any()
+    probabilities[..., 0] = 0
+    assert (resize_argmax(probabilities, (9, 13)) == 1).all()
+
+
+def test_label_values_are_those_of_the_mask_files():
+    labels = np.array([[0, 1], [2, 3]], np.uint8)
+    values = label_values(labels, CLASSES)
+    assert values.tolist() == [[0, 8], [12, 15]] and values.dtype == np.uint8
+
+
+def test_cut_out_keeps_the_object_and_hides_the_rest():
+    rng = np.random.default_rng(0)
+    image = rng.integers(1, 256, (5, 6, 3), dtype=np.uint8)
+    labels = rng.integers(0, 3, (5, 6), dtype=np.uint8)
+    found = cut_out(image, labels)
+    assert found.shape == (5, 6, 4) and found.dtype == np.uint8
+    for row, column in np.ndindex(labels.shape):
+        visible = [*image[row, column], 255] if labels[row, column] else [0, 0, 0, 0]
+        assert found[row, column].tolist() == visible
