@@ -130,8 +130,8 @@ def other_process_in(folder):
     script = """
 import sys
 from pathlib import Path
-from voc_seg.files import one_process
-with one_process(Path(sys.argv[1])):
+from voc_seg.files import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()
 """

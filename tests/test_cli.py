@@ -376,4 +376,4 @@ def test_running_out_of_memory_is_reported_in_one_sentence(shapes, monkeypatch, 
         raise ResourceExhaustedError("OOM when allocating tensor with shape[3,3,9,9]")
 
     monkeypatch.setattr(commands, "evaluate", evaluate)
-    refused(["evaluate", "m.keras", "--data", shapes], capsys, "memory", "--size")
+    refused(["evaluate", "m.keras", "--data", shapes], capsys, "memory", "smaller images")

@@ -1,9 +1,18 @@
 """Results on disk: written in one step, never over data, and one process to a folder."""
 
+import shutil
+
 import pytest
 from helpers import other_process_in, sentence, snapshot
 
-from voc_seg.files import check_target, one_process, replace
+from voc_seg.files import (
+    check_json,
+    check_run,
+    check_target,
+    lock_folder,
+    make_folder,
+    write_safely,
+)
 
 
 def test_a_file_that_fails_while_it_is_written_leaves_the_old_one(tmp_path):
@@ -15,16 +24,16 @@ def test_a_file_that_fails_while_it_is_written_leaves_the_old_one(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        replace(path, write)
+        write_safely(path, write)
     assert snapshot(tmp_path) == {"result.json": b"old"}
-    replace(path, lambda temporary: temporary.write_text("new"))
+    write_safely(path, lambda temporary: temporary.write_text("new"))
     assert snapshot(tmp_path) == {"result.json": b"new"}
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     path = tmp_path / "missing" / "result.json"
     with pytest.raises(OSError) as caught:
-        replace(path, lambda temporary: temporary.write_text("new"))
+        write_safely(path, lambda temporary: temporary.write_text("new"))
     assert caught.value.filename == str(path) and ".writing-" not in sentence(caught)
 
 
@@ -32,7 +41,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
 def test_nothing_is_written_into_a_data_set_by_whatever_way(shapes, tmp_path, way):
     (tmp_path / "link").symlink_to(shapes)
     for root in (shapes, tmp_path / "link"):
-        with pytest.raises(ValueError, match="is in the data set") as caught:
+        with pytest.raises(ValueError, match="is in a data set") as caught:
             check_target(root / way)
         assert str(root / way) in sentence(caught)
     check_target(shapes.parent / "results")
@@ -50,7 +59,7 @@ def test_no_input_is_overwritten_by_whatever_way(tmp_path):
 
 def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
     def take():
-        with one_process(tmp_path / "run"):
+        with lock_folder(tmp_path / "run"):
             raise AssertionError("both have it")
 
     with (
@@ -58,6 +67,46 @@ def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
         pytest.raises(BlockingIOError, match="another process"),
     ):
         take()
-    with one_process(tmp_path / "run"), one_process(tmp_path / "run"):  # the same process may nest
+    with lock_folder(tmp_path / "run"), lock_folder(tmp_path / "run"):  # the same process may nest
         pass
     assert snapshot(tmp_path) == {}
+
+
+def test_masks_are_safe_where_their_folder_is_a_link(shapes, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    elsewhere = tmp_path / "elsewhere"
+    (data / "SegmentationClass").rename(elsewhere)
+    (data / "SegmentationClass").symlink_to(elsewhere)
+    image = next((data / "JPEGImages").iterdir())
+    for target in (data / "SegmentationClass", elsewhere, elsewhere / "x" / ".."):
+        with pytest.raises(ValueError, match="is in a data set"):
+            check_target(target, [image])
+    check_target(tmp_path / "results", [image])
+
+
+def test_a_circle_of_links_is_no_target(tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    check_target(tmp_path / "circle")  # does not hang or fail
+    with pytest.raises(ValueError, match="expected a folder"):
+        make_folder(tmp_path / "circle")
+
+
+def test_only_a_result_of_evaluate_is_replaced_by_json(tmp_path):
+    result, settings, other = (tmp_path / name for name in ("r.json", "s.json", "a.png"))
+    result.write_text('{"confusion": []}')
+    settings.write_text('{"model": "unet"}')
+    other.write_bytes(b"\x89PNG")
+    check_json(result)
+    check_json(tmp_path / "new.json")
+    for path in (settings, other, tmp_path):
+        with pytest.raises(ValueError, match=path.name):
+            check_json(path)
+
+
+@pytest.mark.parametrize("name", [".writing-0123.json", "writing-settings.json", ".lock"])
+def test_what_a_kill_leaves_in_the_first_moment_is_not_a_run(tmp_path, name):
+    (tmp_path / name).write_text("{")
+    check_run(tmp_path, resume=False)
+    with pytest.raises(FileNotFoundError, match="start one without resume"):
+        check_run(tmp_path, resume=True)

@@ -497,3 +497,47 @@ def test_the_resized_mask_lines_up_with_the_resized_image(size, factor):
     mask = blocky_mask(round(size * factor), round(size * factor), range(200), 1)
     indices = np.floor((np.arange(size) + 0.5) * factor).astype(int)
     assert np.array_equal(letterbox_mask(mask, size), mask[np.ix_(indices, indices)])
+
+
+def png(*chunks):
+    """A PNG of these chunks, (kind, content), with the right checksums."""
+    parts = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_a_second_header_does_not_make_up_rows(tmp_path, read):
+    def header(rows):
+        return b"IHDR", struct.pack(">IIBBBBB", 4, rows, 8, 3, 0, 0, 0)
+
+    palette_and_rows = (
+        (b"PLTE", bytes(range(30))),
+        (b"IDAT", zlib.compress(b"\0\1\2\3\4" * 3)),
+        (b"IEND", b""),
+    )
+    path = tmp_path / "a.png"
+    path.write_bytes(png(header(3), *palette_and_rows))
+    assert read(path).shape[:2] == (3, 4)
+    for headers in ((header(3), header(6)), (header(6), header(3)), ()):
+        path.write_bytes(png(*headers, *palette_and_rows))
+        with pytest.raises(ValueError, match=r"a\.png: .*header"):
+            read(path)
+
+
+def test_a_damaged_tiff_is_refused_without_a_word_of_its_decoder(tmp_path, capfd):
+    path = tmp_path / "a.tiff"
+    Image.fromarray(photograph()).save(path, compression="tiff_lzw")
+    data = path.read_bytes()
+    refused = 0
+    for position in range(8, len(data) - 200, 40):
+        path.write_bytes(data[:position] + bytes(12) + data[position + 12 :])
+        try:
+            read_image(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 3
+    assert capfd.readouterr().err == ""

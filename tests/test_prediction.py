@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from colours import CLASSES, COLOURS, colour_model, colour_pairs
@@ -72,17 +73,36 @@ def test_a_very_long_image_is_labelled_where_its_colours_are(model):
 def test_anything_but_a_list_of_images_is_refused(model):
     image = np.zeros((4, 6, 3), np.uint8)
     for images in (image, [image[..., 0]], [image[:0]], [image / 255], [image.astype(int)]):
-        with pytest.raises(ValueError, match=r"^images: .*expected a list of \(H, W, 3\)"):
+        with pytest.raises(ValueError, match=r"^images: .*expected uint8 \(H, W, 3\)"):
             predict_labels(model, images)
     with pytest.raises(ValueError, match=r"^model: .*to_dense"):
         predict_labels(build_patch_classifier(2, window=3, filters=2), [image])
 
 
 def test_cut_out_refuses_another_size():
-    with pytest.raises(
-        ValueError, match=r"^image: found uint8 \(4, 6, 3\), expected uint8 \(6, 4, 3\)"
-    ):
-        cut_out(np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4), np.uint8))
+    image, labels = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    for wrong in (labels.T, labels / 2, labels > 0):
+        with pytest.raises(ValueError, match=r"^labels: .*expected integers \(4, 6\) as the image"):
+            cut_out(image, wrong)
+    with pytest.raises(ValueError, match=r"^image: .*expected uint8 \(H, W, 3\)"):
+        cut_out(image / 255, labels)
+    assert not cut_out(image, labels.tolist()).any()
+
+
+def test_the_size_has_to_be_a_sensible_number(model):
+    for size in (0, -1, 2.5, 10**9):
+        with pytest.raises(ValueError, match="^size: "):
+            predict_labels(model, [np.zeros((4, 6, 3), np.uint8)], size)
+
+
+def test_logits_far_below_zero_are_compared_too():
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.Conv2D(3, 1, bias_initializer=keras.initializers.Constant(-9))(inputs)
+    model = keras.Model(inputs, outputs)
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel * 0, bias + [0, 1, 4]])  # -9, -8, -5
+    (labels,) = predict_labels(model, [np.zeros((4, 6, 3), np.uint8)])
+    assert (labels == 2).all()
 
 
 def test_a_model_that_gives_nan_is_refused():

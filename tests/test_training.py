@@ -251,7 +251,7 @@ def test_a_run_killed_while_writing_a_file_continues_as_if_nothing_had_happened(
     name, epoch = moment
     out = tmp_path / "run"
     shutil.copytree(finished.copies[moment], out)
-    half = out / f".writing-{name}"
+    (half,) = out.glob(".writing-*")
     half.write_bytes(half.read_bytes()[:100])  # killed soon after it started to write
     assert (out / "last.keras").exists() == (epoch == 2)
     if name == "last.keras":  # in between, the history is an epoch ahead of the model
@@ -425,3 +425,47 @@ def test_resuming_from_a_file_that_is_cut_off_names_it(unet_run, shapes, tmp_pat
     (out / name).write_bytes((out / name).read_bytes()[:40])
     with pytest.raises(ValueError, match=f"{name}: is "):
         run(shapes, "unet", out, resume=True)
+
+
+@pytest.mark.parametrize("learning_rate", [0, -1, float("nan"), float("inf"), "abc", None])
+def test_a_learning_rate_is_a_number_above_zero(shapes, tmp_path, learning_rate):
+    with pytest.raises(ValueError, match="^learning_rate: "):
+        run(shapes, "unet", tmp_path / "run", learning_rate=learning_rate)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_diverges_ends_with_a_sentence(shapes, tmp_path):
+    with pytest.raises(ValueError, match=r"^learning_rate: the loss of epoch 1 is nan"):
+        run(shapes, "unet", tmp_path / "run", learning_rate=1e30)
+    assert not (tmp_path / "run" / "best.keras").exists()
+
+
+def test_a_checkpoint_of_other_classes_is_not_resumed(unet_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(unet_run.out, out)
+    last = keras.models.load_model(out / "last.keras")
+    layer = last.get_layer("probabilities")
+    layer.classes = dict(zip("abcde", layer.classes.values(), strict=True))
+    last.save(out / "last.keras")
+    with pytest.raises(ValueError, match=r"last\.keras: is of another run; classes: "):
+        run(unet_run.data, unet_run.kind, out, resume=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "epoch\n", "epoch,loss\n1\n", "epoch,loss\n1,a\n", "a,b\n1,2\n", "epoch,loss\n5,1\n"],
+)
+def test_a_damaged_history_is_not_resumed(unet_run, tmp_path, text):
+    out = tmp_path / "run"
+    shutil.copytree(unet_run.out, out)
+    (out / "history.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"history\.csv: "):
+        run(unet_run.data, unet_run.kind, out, resume=True)
+
+
+def test_a_run_without_its_last_model_does_not_start_over(unet_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(unet_run.out, out)
+    (out / "last.keras").unlink()
+    with pytest.raises(FileNotFoundError, match=r"last\.keras: is missing"):
+        run(unet_run.data, unet_run.kind, out, resume=True)

@@ -30,7 +30,7 @@ from .data.shapes import draw_scene as draw_scene
 
 # Images and masks.
 from .data.images import VOID as VOID
-from .data.images import palette as palette
+from .data.palette import palette as palette
 from .data.images import read_image as read_image
 from .data.images import read_mask as read_mask
 from .data.images import write_image as write_image

@@ -1,16 +1,20 @@
-"""Keras and the backend under it, loaded without their noise."""
+"""Load Keras without its backend's log messages."""
 
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Iterator
+
+ONE_AT_A_TIME = threading.Lock()
 
 
 def load_backend() -> None:
     """Imports Keras without the backend's messages about processors and missing GPUs.
 
-    They come from C++, which writes to the file descriptor, and would bury what we have to say.
+    C++ writes them straight to file descriptor 2, and they would bury our own output.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no remarks during training either
     with silent_stderr():
         import keras
 
@@ -21,17 +25,18 @@ def load_backend() -> None:
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 nowhere for a while; where it is closed, there is nothing to do."""
-    try:
-        stderr = os.dup(2)
-    except OSError:
-        yield
-        return
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(null)
+    """Discards what is written to file descriptor 2; does nothing if it is closed."""
+    with ONE_AT_A_TIME:  # it belongs to the whole process
+        try:
+            stderr = os.dup(2)
+        except OSError:
+            yield
+            return
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(null)

@@ -1,7 +1,7 @@
 """What a training run saves, and how a killed run continues.
 
-Each file is written next to its place and renamed, so a kill at any moment leaves the old one or
-the new one. `last.keras` comes last: it marks its epoch as complete.
+Each file is written under a temporary name and then renamed. If the run is killed, you have the old
+file or the new one, never half of one. `last.keras` comes last: it marks its epoch as complete.
 """
 
 import csv
@@ -16,8 +16,8 @@ from typing import Any
 
 import keras
 
-from voc_seg.files import replace
-from voc_seg.models.saving import load_model
+from voc_seg.files import write_safely
+from voc_seg.models.saving import class_layer, load_model
 
 History = dict[str, list[float]]
 
@@ -41,14 +41,19 @@ class Checkpoint(keras.callbacks.Callback):
         seconds = round(time.perf_counter() - self.start, 2)
         unknown = {"val_loss": math.nan, "val_mean_iou": math.nan}  # if nothing was validated
         row = {"epoch": epoch + 1, **unknown, **(logs or {})}
+        if not math.isfinite(row["loss"]):
+            raise ValueError(
+                f"learning_rate: the loss of epoch {epoch + 1} is {row['loss']}, so training has "
+                "diverged; expected a smaller learning rate"
+            )
         row |= {"learning_rate": rate, "seconds": seconds}
         for name, value in row.items():
             self.history.setdefault(name, []).append(float(value))
-        replace(self.out / "history.csv", lambda path: write_history(path, self.history))
+        write_safely(self.out / "history.csv", lambda path: write_history(path, self.history))
         if row["val_mean_iou"] > best:
-            replace(self.out / "best.keras", self.model.save)
+            write_safely(self.out / "best.keras", self.model.save)
         # Written last: it marks the epoch as complete.
-        replace(self.out / "last.keras", self.model.save)
+        write_safely(self.out / "last.keras", self.model.save)
 
 
 def best_mean_iou(history: History) -> float:
@@ -62,12 +67,15 @@ def check_settings(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         before = None
     if not isinstance(before, dict):
-        raise ValueError(f"{path}: is corrupt, so the settings of the run are unknown")
+        raise ValueError(
+            f"{path}: is damaged, so the settings of the run are unknown; start again in another "
+            "folder"
+        )
     for name, value in json.loads(json.dumps(settings)).items():
-        if json.dumps(before.get(name)) != json.dumps(value):  # the order of classes counts too
+        if json.dumps(before.get(name)) != json.dumps(value):  # == ignores their order
             raise ValueError(
                 f"{name}: found {value!r}, but the run in {out} was started with "
                 f"{before.get(name)!r}"
@@ -77,11 +85,11 @@ def check_settings(out: Path, settings: dict[str, Any]) -> None:
 def write_settings(out: Path, settings: dict[str, Any]) -> None:
     """Writes `settings.json`: the settings, and the versions of what was used."""
     text = json.dumps(settings | versions(), indent=2) + "\n"
-    replace(out / "settings.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_safely(out / "settings.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def versions() -> dict[str, Any]:
-    """What a result depends on besides the settings: versions and machine."""
+    """Versions and machine; results depend on these too."""
     packages = ("voc_seg", "keras", "numpy", "opencv-python-headless", keras.backend.backend())
     return {
         "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
@@ -97,26 +105,44 @@ def read_checkpoint(
     """The model, the history and the number of completed epochs of a killed run.
 
     Raises:
+        FileNotFoundError: a file is missing.
         ValueError: a file is damaged, or is not of a run of this model.
     """
-    path = out / "last.keras"
+    path, table, best = out / "last.keras", out / "history.csv", out / "best.keras"
+    history = read_history(table) if table.is_file() else {}
+    if not path.is_file():
+        if len(history.get("epoch", [])) > 1:  # one row: killed before the first was complete
+            raise FileNotFoundError(f"{path}: is missing; expected the model of the last epoch")
+        return model, {}, 0
     last = load_model(path)
-    if (last.name, last.input_shape, last.output_shape, last.count_params()) != (
-        (model.name, model.input_shape, model.output_shape, model.count_params())
+    for what, found, expected in zip(
+        ("model", "inputs", "outputs", "parameters", "classes"),
+        describe(last),
+        describe(model),
+        strict=True,
     ):
-        raise ValueError(f"{path}: is not the {model.name} that this run trains")
+        if found != expected:
+            raise ValueError(
+                f"{path}: is of another run; {what}: found {found}, expected {expected}"
+            )
     if not getattr(last, "optimizer", None):
         raise ValueError(f"{path}: has no optimizer, so it was not saved by a run")
-    # Each step counts, so steps / batches are the completed epochs. Rounded, because in half
-    # precision Keras leaves out, and does not count, steps that overflow.
+    # The optimizer counts steps. Rounded, because with mixed precision Keras skips steps that
+    # overflow, and does not count them.
     finished = round(int(last.optimizer.iterations) / batches)
-    history = read_history(out / "history.csv")
-    if min(map(len, history.values())) < finished:
-        raise ValueError(f"{out / 'history.csv'}: has fewer rows than {path} has epochs")
-    best = best_mean_iou({name: values[:finished] for name, values in history.items()})
-    if best >= 0 and not (out / "best.keras").is_file():
-        raise FileNotFoundError(f"{out / 'best.keras'}: is missing; expected the run's best model")
-    return last, {name: values[:finished] for name, values in history.items()}, finished
+    history = {name: values[:finished] for name, values in history.items()}
+    if len(history.get("epoch", [])) < finished:
+        raise ValueError(f"{table}: has fewer rows than {path} has epochs")
+    if best_mean_iou(history) >= 0 and not best.is_file():
+        raise FileNotFoundError(f"{best}: is missing; expected the best model of the run")
+    return last, history, finished
+
+
+def describe(model: keras.Model) -> tuple:
+    """What has to be the same when a run is resumed: name, shapes, parameters, classes."""
+    layer = class_layer(model)
+    remembered = layer and (list((layer.classes or {}).items()), layer.image_size, layer.members)
+    return model.name, model.input_shape, model.output_shape, model.count_params(), remembered
 
 
 def write_history(path: Path, history: History) -> None:
@@ -132,7 +158,10 @@ def read_history(path: Path) -> History:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             names, *rows = csv.reader(file)
-        columns = list(zip(*rows, strict=True))
-        return {n: [float(v) for v in c] for n, c in zip(names, columns, strict=True)}
-    except (ValueError, csv.Error):
-        raise ValueError(f"{path}: is damaged; expected a table of numbers") from None
+        history = {name: [float(row[i]) for row in rows] for i, name in enumerate(names)}
+        whole = all(len(row) == len(names) for row in rows)
+        if not whole or history["epoch"] != [*range(1, len(rows) + 1)] or "loss" not in names:
+            raise ValueError
+    except (ValueError, KeyError, IndexError, csv.Error):
+        raise ValueError(f"{path}: is damaged; expected the table of a run") from None
+    return history

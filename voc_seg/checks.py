@@ -1,4 +1,4 @@
-"""Checks of arguments, and the one sentence that an error gets."""
+"""Check arguments; shorten an error to one line."""
 
 import numbers
 
@@ -19,12 +19,12 @@ def check_whole(name: str, value: object, low: int = 1, high: int | None = None)
 
 
 def check_window(window: object) -> None:
-    """Raises a ValueError unless a window is an odd whole number: only then it has a middle."""
+    """Raises a ValueError unless a window is odd; an even one has no middle pixel."""
     check_whole("window", window)
     if window % 2 == 0:  # type: ignore[operator]
-        raise ValueError(f"window: found {window}, expected an odd number, which has a middle")
+        raise ValueError(f"window: found {window}, expected an odd number, so there is a middle")
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message; its name where it has none."""
+    """The first line of an exception's message; its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -4,9 +4,12 @@ The arguments are defined here, one function for each command; `voc_seg.commands
 """
 
 import argparse
+import contextlib
+import io
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,57 +17,111 @@ MODELS = ("patch-classifier", "encoder-decoder", "unet", "vgg-transfer")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs `voc-seg`; a failure is one sentence on standard error and exit status 2."""
+    """Runs `voc-seg`.
+
+    A failure is one sentence on standard error and exit status 2; Ctrl-C ends with 130, a closed
+    pipe with 1.
+    """
+    with safe_terminal() as interrupted:
+        try:
+            options, unknown = parser().parse_known_args(arguments)
+            if unknown:
+                options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+            options.run(options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader of the output has seen enough
+            sys.exit(1)
+        except (Exception, KeyboardInterrupt) as error:
+            # Where Ctrl-C hits a C extension, it can arrive as another exception.
+            if interrupted or isinstance(error, KeyboardInterrupt):
+                print("voc-seg: interrupted", file=sys.stderr)
+                sys.exit(130)
+            sentence = explain(error)
+            if sentence is None:
+                raise
+            print("voc-seg: error:", " ".join(sentence.split()), file=sys.stderr)
+            sys.exit(2)
+
+
+def explain(error: BaseException) -> str | None:
+    """What a failure means, in one sentence; None for an error that nobody expected."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, (OSError, ValueError, ImportError)):  # a backend is not installed
+        return str(error)
+    # Besides Python's MemoryError, each backend has its own error for what is too large.
+    name = f"{type(error).__name__} {error}".upper().replace("_", "")
+    if isinstance(error, MemoryError) or "RESOURCEEXHAUSTED" in name or "OUTOFMEMORY" in name:
+        return "not enough memory; try smaller images, batches or networks"
+    return None
+
+
+@contextlib.contextmanager
+def safe_terminal() -> Iterator[list[int]]:
+    """Makes printing safe, and notes Ctrl-C in the list that it yields."""
+    interrupted: list[int] = []
+
+    def note(signum: int, frame: object) -> None:
+        interrupted.append(signum)
+        raise KeyboardInterrupt
+
+    streams, handler = (sys.stdout, sys.stderr), signal.getsignal(signal.SIGINT)
     try:
-        prepare_output()
-        options, unknown = parser().parse_known_args(arguments)
-        if unknown:
-            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        options.run(options)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        fail("interrupted", status=130)
-    except BrokenPipeError:  # the reader of the output has seen enough
-        silence_output()
-        sys.exit(1)
-    except OSError as error:
-        file = error.filename or "standard output"  # other files are always named
-        fail(f"{file}: {error.strerror}" if error.strerror else error)
-    except (ValueError, ImportError) as error:  # ImportError: KERAS_BACKEND is not installed
-        fail(error)
-    except Exception as error:
-        # Besides Python's MemoryError, each backend has its own error for what is too large.
-        name = f"{type(error).__name__} {error}".upper().replace("_", "")
-        known = isinstance(error, MemoryError) or "RESOURCEEXHAUSTED" in name
-        if not known and "OUTOFMEMORY" not in name:
-            raise
-        fail("not enough memory; try a smaller --size, --batch-size or --filters")
+        with contextlib.suppress(ValueError):  # only the main thread may set a handler
+            signal.signal(signal.SIGINT, note)
+        sys.stdout, sys.stderr = Output(sys.stdout), ErrorOutput(sys.stderr)
+        yield interrupted
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = streams
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, handler)
 
 
-def prepare_output() -> None:
-    """Makes printing safe: a closed stream goes nowhere, an unknown character is escaped."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))
-        stream = getattr(sys, name)
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+class Output(io.TextIOBase):
+    """Standard output: a closed one is discarded, and unknown characters are escaped."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = open(os.devnull, "w") if stream is None else stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        with self.named():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self.named():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Names the stream in an error, and closes it so Python does not try again at its end."""
+        try:
+            yield
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            raise OSError(error.errno, error.strerror, "standard output") from None
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
 
 
-def silence_output() -> None:
-    """Keeps Python from writing what is left to a closed pipe or a full disk when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+class ErrorOutput(Output):
+    """Standard error: what cannot be shown there is no reason to stop."""
 
-
-def fail(error: object, status: int = 2) -> NoReturn:
-    """Prints one sentence on standard error and exits."""
-    kind = "" if status == 130 else "error: "
-    print(f"voc-seg: {kind}" + " ".join(str(error).split()), file=sys.stderr)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        silence_output()
-    sys.exit(status)
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        with contextlib.suppress(OSError):
+            yield
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,7 +145,7 @@ def parser() -> Parser:
 
 
 def add_command(subparsers: Any, run: Callable[[argparse.Namespace], None], help: str) -> Parser:
-    """Adds the command that a function carries out, under the function's name."""
+    """Adds a subcommand, named after the function that runs it."""
     sub = subparsers.add_parser(run.__name__, help=help, description=help)
     sub.set_defaults(run=run, parser=sub)
     return sub
@@ -176,7 +233,9 @@ def add_train(subparsers: Any) -> None:
     sub.add_argument("--seed", **number(0, 0), help="default: 0")
     sub.add_argument("--out", type=path, required=True, metavar="DIR", help="a new folder")
     sub.add_argument(
-        "--resume", action="store_true", help="continue the run in DIR, all else given as before"
+        "--resume",
+        action="store_true",
+        help="continue the run in DIR; give the same options as before",
     )
 
 

@@ -1,7 +1,7 @@
 """The commands of `voc-seg`; each takes the parsed arguments.
 
 Anything that needs Keras is imported inside the functions, so `--help` and argument errors are
-instant. A result is on disk before anything is printed.
+instant. Each result is saved before it is printed.
 """
 
 import json
@@ -18,7 +18,14 @@ from tqdm import tqdm
 from voc_seg.backend import load_backend
 from voc_seg.data.images import VOID, read_image, write_image, write_mask
 from voc_seg.data.voc import VOCFolder, open_folder
-from voc_seg.files import check_run, check_target, make_folder, one_process, replace
+from voc_seg.files import (
+    check_json,
+    check_run,
+    check_target,
+    lock_folder,
+    make_folder,
+    write_safely,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +64,7 @@ def train(options: Namespace) -> None:
     folder = open_folder(options.data, options.year, options.classes)
     train_ids, val_ids = folder.ids("train"), folder.ids("val")
     check_target(options.out)
-    with one_process(options.out):
+    with lock_folder(options.out):
         check_run(options.out, options.resume)
         names = ", ".join(folder.classes)
         print(f"{len(train_ids)} images to train on, {len(val_ids)} to validate; classes: {names}")
@@ -70,7 +77,7 @@ def train(options: Namespace) -> None:
 
         keras.utils.set_random_seed(options.seed)
         model = build(options, len(folder.classes))
-        check_files(folder, sorted({*train_ids, *val_ids}))
+        check_data(folder, sorted({*train_ids, *val_ids}))
         _, history = train_model(
             model,
             training_data(options, model, folder, train_ids),
@@ -86,7 +93,7 @@ def train(options: Namespace) -> None:
 
 
 def mention_unused(options: Namespace) -> None:
-    """Mentions options that the chosen model does not have: one line may serve all models."""
+    """Mentions options that the chosen model lacks; it is fine to give all models the same ones."""
     for name, model in (
         ("window", "patch-classifier"),
         ("weights", "vgg-transfer"),
@@ -97,7 +104,7 @@ def mention_unused(options: Namespace) -> None:
 
 
 def build(options: Namespace, num_classes: int) -> "keras.Model":
-    """Builds the model that the options describe; what they leave out has the builder's default."""
+    """Builds the model; options that are not given keep the builder's defaults."""
     from voc_seg.models.encoder_decoder import build_encoder_decoder
     from voc_seg.models.patch_classifier import build_patch_classifier
     from voc_seg.models.saving import load_model
@@ -149,14 +156,19 @@ def settings(options: Namespace) -> dict[str, Any]:
     }
 
 
-def check_files(folder: VOCFolder, ids: Sequence[str]) -> None:
-    """Reads all images and masks: a damaged file should be found now, not after an hour."""
+def read_all(folder: VOCFolder, ids: Sequence[str]) -> set[int]:
+    """Reads all images and masks, to find a damaged file early; returns the labels that occur."""
     from voc_seg.data.datasets import read_pairs
 
     found: set[int] = set()
     for _, mask in read_pairs(folder, ids, "checking the files"):
         found.update(np.unique(mask).tolist())
-    if found <= {0, VOID}:
+    return found
+
+
+def check_data(folder: VOCFolder, ids: Sequence[str]) -> None:
+    """Makes sure that images and masks are whole, and show something besides the background."""
+    if read_all(folder, ids) <= {0, VOID}:
         raise ValueError(
             f"{folder.path}: its masks hold no class but the background and void (255); expected "
             f"{', '.join(f'{value} for {name}' for name, value in folder.classes.items())}"
@@ -168,10 +180,13 @@ def evaluate(options: Namespace) -> None:
     folder = open_folder(options.data, options.year)
     ids = folder.ids(options.split)
     check_exists(options.model)
-    for target in filter(None, (options.masks, options.json)):
-        check_target(target, [options.model, *folder.path.glob("*.txt")])
-    if options.json and options.json.exists() and options.json.suffix != ".json":
-        raise ValueError(f"{options.json}: exists, and is not a .json file; expected another name")
+    inputs = [options.model, folder.path / "labels.txt"]
+    if options.masks:
+        check_target(options.masks, inputs)
+        inputs += [options.masks, *(options.masks / f"{id}.png" for id in ids)]
+    if options.json:
+        check_target(options.json, inputs)
+        check_json(options.json)
     load_backend()
     from voc_seg.evaluation import check_classes, format_table
     from voc_seg.evaluation import evaluate as evaluate_model
@@ -179,7 +194,7 @@ def evaluate(options: Namespace) -> None:
     from voc_seg.prediction import label_values
 
     model = load_segmenter(options.model)
-    chosen = classes_of(model, folder.names)
+    chosen = classes_argument(model, folder.names)
     if chosen is None:
         raise ValueError(
             f"{options.model}: was trained on {', '.join(get_classes(model) or ())}; the classes "
@@ -192,26 +207,30 @@ def evaluate(options: Namespace) -> None:
         write_mask(options.masks / f"{id}.png", label_values(labels, folder.classes))
 
     if options.masks:
-        check_files(folder, ids)  # before the first result is written
+        read_all(folder, ids)  # before the first result is written
         make_folder(options.masks)
     if options.json:
         make_folder(options.json.parent)
     result = evaluate_model(model, folder, ids, on_prediction=write if options.masks else None)
     if options.json:
         text = json.dumps(result, indent=2) + "\n"
-        replace(options.json, lambda path: path.write_text(text, encoding="utf-8"))
-    print(format_table(result))
+        try:
+            write_safely(options.json, lambda path: path.write_text(text, encoding="utf-8"))
+        finally:  # a full disk does not cost the result
+            print(format_table(result))
+    else:
+        print(format_table(result))
 
 
-def classes_of(model: "keras.Model", names: Sequence[str]) -> Any:
+def classes_argument(model: "keras.Model", names: Sequence[str]) -> Any:
     """The `classes` with which `open_folder` gives the classes of a model.
 
     Returns:
         An argument for `open_folder`; None if the data set, with these names, lacks a class.
     """
-    from voc_seg.models.saving import get_classes, memory
+    from voc_seg.models.saving import class_layer, get_classes
 
-    classes, layer = get_classes(model), memory(model)
+    classes, layer = get_classes(model), class_layer(model)
     if classes is None:
         return "all"
     members = layer.members if layer is not None else None
@@ -224,7 +243,7 @@ def classes_of(model: "keras.Model", names: Sequence[str]) -> Any:
 
 
 def predict(options: Namespace) -> None:
-    """`voc-seg predict`: labels the pixels of images, each into a file of its own."""
+    """`voc-seg predict`: labels images and writes one mask for each."""
     check_exists(options.model, *options.images)
     endings = ["", *(["_overlay"] if options.overlay else [])]
     endings += ["_cutout"] if options.cutout else []
@@ -246,7 +265,7 @@ def predict(options: Namespace) -> None:
         write_mask(f"{target}.png", label_values(labels, classes))
         if options.overlay:
             figure = plots.plot_overlay(image, labels, classes)
-            replace(f"{target}_overlay.png", partial(figure.savefig, dpi=200))
+            write_safely(f"{target}_overlay.png", partial(figure.savefig, dpi=200))
         if options.cutout:
             write_image(f"{target}_cutout.png", cut_out(image, labels))
             if not labels.any():

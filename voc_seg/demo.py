@@ -1,6 +1,6 @@
 """The demonstration: five models trained and compared in minutes, offline.
 
-The networks and the images are a fraction of their papers' size, so two processor cores are
+The networks and the images are much smaller than in the papers, so two processor cores are
 enough. The data set is `voc_seg.data.shapes`.
 """
 
@@ -20,7 +20,7 @@ from voc_seg.data.datasets import SegmentationDataset, WindowDataset
 from voc_seg.data.shapes import write_shapes
 from voc_seg.data.voc import VOCFolder, open_folder
 from voc_seg.evaluation import evaluate
-from voc_seg.files import one_process, replace
+from voc_seg.files import lock_folder, write_safely
 from voc_seg.models.dense import to_dense
 from voc_seg.models.encoder_decoder import build_encoder_decoder
 from voc_seg.models.patch_classifier import build_patch_classifier
@@ -51,7 +51,7 @@ def demo(out: str | Path = "runs/demo", seed: int = 0) -> dict[str, Any]:
     """
     check_whole("seed", seed, low=0)
     out = Path(out)
-    with one_process(out):
+    with lock_folder(out):
         folder = open_folder(write_shapes(out / f"shapes-{seed}", TRAIN, VAL, seed, SIZE))
         ids, classes = folder.ids("train"), len(folder.classes)
         keras.utils.set_random_seed(seed)
@@ -63,7 +63,7 @@ def demo(out: str | Path = "runs/demo", seed: int = 0) -> dict[str, Any]:
 
         windows = WindowDataset(folder, ids, window=9, size=SIZE, seed=seed)
         images = SegmentationDataset(folder, ids, SIZE, shuffle=True, seed=seed, cache=True)
-        # An epoch shows each of the few images twenty times, each time changed in another way.
+        # An epoch shows each of the few images twenty times, each time augmented differently.
         few = SegmentationDataset(
             folder, ids[:FEW] * 20, SIZE, augment=True, shuffle=True, seed=seed, cache=True
         )
@@ -101,8 +101,8 @@ def demo(out: str | Path = "runs/demo", seed: int = 0) -> dict[str, Any]:
         report = {"data": f"shapes, seed {seed}", "validation_images": VAL, "models": rows}
         report |= {"seconds_of_pretraining": pretraining} | versions()
         text = json.dumps(report, indent=2) + "\n"
-        replace(out / "report.json", lambda path: path.write_text(text, encoding="utf-8"))
-        replace(out / "comparison.png", compare(models, folder).savefig)
+        write_safely(out / "report.json", lambda path: path.write_text(text, encoding="utf-8"))
+        write_safely(out / "comparison.png", compare(models, folder).savefig)
     print(f"\n{table(rows)}\n\nnumbers: {out / 'report.json'}\npicture: {out / 'comparison.png'}")
     return report
 
@@ -116,7 +116,7 @@ def fit(
     """Trains with a learning rate that falls to zero; returns the seconds that it took."""
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(data))
     compile_model(model, rate)
-    data.epoch = 0  # the same order and the same changes for each model
+    data.epoch = 0  # every model sees the same batches
     start = time.perf_counter()
     model.fit(data, epochs=epochs, shuffle=False, verbose=verbosity())
     return time.perf_counter() - start

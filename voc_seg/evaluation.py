@@ -1,7 +1,7 @@
 """Evaluation: one confusion matrix over all pixels of a split, and the scores that follow from it.
 
 As in the VOC challenge (Everingham et al., IJCV 2010): at each image's own resolution, without
-void, IoU = TP / (TP + FP + FN) by class, from counts over the whole split and not image by image.
+void, IoU = TP / (TP + FP + FN) by class, with the pixels counted over the whole split.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from voc_seg.checks import check_whole
 from voc_seg.data.images import VOID
 from voc_seg.data.voc import VOCFolder
-from voc_seg.models.saving import get_classes, memory
+from voc_seg.models.saving import class_layer, get_classes
 from voc_seg.prediction import predict_labels
 
 
@@ -37,11 +37,14 @@ def evaluate(
             map of class indices.
 
     Returns:
-        A dictionary: `classes`, the C names; `iou`, by class, None if the class is absent (see
-            `iou_from_confusion`); `mean_iou`, over the others; `pixel_accuracy`; `confusion`, the
-            (C, C) counts of pixels as nested lists, truth by row; `images`, how many.
+        A dictionary. `classes`: the C names. `iou`: by class, None if a class is absent from both
+            truth and prediction. `mean_iou`: the mean over the other classes. `pixel_accuracy`:
+            the share of pixels that are right. (Both are None if all pixels are void.)
+            `confusion`: the (C, C) counts of pixels as nested lists, truth by row. `images`: the
+            number of images.
 
     Raises:
+        FileNotFoundError: there is no such split, or a file is missing.
         ValueError: the folder's classes are not the model's, or a file is damaged.
 
     Examples:
@@ -52,9 +55,13 @@ def evaluate(
         (2, 5)
     """
     check_whole("batch_size", batch_size)
+    if not hasattr(folder, "pair"):
+        raise ValueError(f"folder: found {folder!r}, expected a VOCFolder, see open_folder")
     check_classes(model, folder)
     names = list(folder.classes)
     ids = folder.ids(split) if isinstance(split, str) else split
+    if not len(ids):
+        raise ValueError("split: found an empty list, expected image IDs")
     confusion = np.zeros((len(names), len(names)), np.int64)
     with tqdm(total=len(ids), desc="evaluating", unit="image") as bar:
         for start in range(0, len(ids), batch_size):
@@ -70,12 +77,12 @@ def evaluate(
 
 def check_classes(model: keras.Model, folder: VOCFolder) -> None:
     """Raises a ValueError unless a folder was opened with the classes of a model."""
-    names, known, layer = list(folder.classes), get_classes(model), memory(model)
+    names, known, layer = list(folder.classes), get_classes(model), class_layer(model)
     # If the model has no class names, only the number of classes is compared.
     if len(names) != model.output_shape[-1] or (known and names != list(known)):
         told = f" ({', '.join(known)})" if known else ""
         raise ValueError(
-            f"model: tells {model.output_shape[-1]} classes apart{told}; "
+            f"model: has {model.output_shape[-1]} classes{told}, but "
             f"the folder was opened with {len(names)} ({', '.join(names)})"
         )
     if layer is not None and layer.members is not None:

@@ -1,8 +1,10 @@
-"""Results on disk: written in one step, never over data, and one process to a folder."""
+"""Write results safely: in one step, never over data, one process to a folder."""
 
 import contextlib
 import errno
+import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,8 +14,8 @@ import filelock
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
-def replace(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Writes a file in one step: a kill at any moment leaves the old one or the new one.
+def write_safely(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Writes a file in one step: a kill leaves the old file or the new one, never half of one.
 
     Args:
         path: the file to write.
@@ -23,13 +25,12 @@ def replace(path: str | Path, write: Callable[[Path], object]) -> None:
         OSError: the file cannot be written; the message names it.
     """
     path = Path(path)
-    temporary = path.with_name(f".writing-{path.name}")
+    temporary = path.with_name(f".writing-{secrets.token_hex(8)}{path.suffix}")
     try:
-        temporary.unlink(missing_ok=True)  # left by a killed run, or a link that leads elsewhere
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        if error.strerror is None:  # a sentence already
+        if error.strerror is None:  # our own error, and complete
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
@@ -48,24 +49,56 @@ def make_folder(path: Path) -> None:
 def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Raises a ValueError unless a result may be written to `path`, a file or a folder.
 
-    It may not be anywhere in a data set, through links or `..` either, and not one of the files
-    that the command reads.
+    It must not be inside a data set, whatever links lead there, nor be one of the files that the
+    command reads.
     """
-    real = path.resolve()
-    for folder in (real, *real.parents):
-        if (folder / "ImageSets").is_dir():
-            raise ValueError(f"{path}: is in the data set {folder}; expected another place")
-    if real in {other.resolve() for other in inputs}:
+    real = real_path(path)
+    around = data_sets(path / "result")
+    parts = [
+        real_path(folder / part)
+        for folder in data_sets(*inputs)
+        for part in ("JPEGImages", "SegmentationClass", "ImageSets")
+    ]
+    if around or any(real.is_relative_to(part) for part in parts):
+        raise ValueError(f"{path}: is in a data set; expected another place")
+    if real in map(real_path, inputs):
         raise ValueError(f"{path}: would be overwritten; expected another place")
+
+
+def data_sets(*paths: Path) -> list[Path]:
+    """The data sets that paths are in, as they are written or after following links."""
+    written = [Path(os.path.abspath(path)) for path in paths]
+    above = {folder for path in (*written, *map(real_path, paths)) for folder in path.parents}
+    return [folder for folder in above if (folder / "ImageSets").is_dir()]
+
+
+def real_path(path: Path) -> Path:
+    """A path after following its links. (`Path.resolve` raises where links run in a circle.)"""
+    return Path(os.path.realpath(path))
+
+
+def check_json(path: Path) -> None:
+    """Raises a ValueError unless a result of `evaluate` may be written to `path`."""
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder; expected a file")
+    if path.exists():
+        try:
+            known = "confusion" in json.loads(path.read_bytes())
+        except (ValueError, TypeError, RecursionError):
+            known = False
+        if not known:
+            raise ValueError(
+                f"{path}: exists, and is not a result of evaluate; expected a new name"
+            )
 
 
 def check_run(out: Path, resume: bool) -> None:
     """Makes sure that a run in `out` is not overwritten, and that there is one to resume.
 
-    A lock, or a file half-written when the run was killed in its first moment, is not a run.
+    Locks and half-written files do not count. (Version 0.1.0 called the latter writing-NAME.)
     """
     found = [path.name for path in out.iterdir()] if out.is_dir() else []
-    found = [name for name in found if not name.startswith((".writing-", ".lock"))]
+    found = [name for name in found if not name.startswith((".writing-", "writing-", ".lock"))]
     if found and not resume:
         raise FileExistsError(f"{out}: is not empty; give another folder, or resume its run")
     if resume and "settings.json" not in found:
@@ -75,18 +108,18 @@ def check_run(out: Path, resume: bool) -> None:
 
 
 @contextlib.contextmanager
-def one_process(folder: Path) -> Iterator[None]:
-    """Keeps a folder to this process; the system frees it when the process ends, however it ends.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Locks a folder for this process; the system frees it when the process ends, however it ends.
 
     Args:
-        folder: the folder; it gets a hidden file for as long as this takes.
+        folder: the folder; meanwhile it has a hidden lock file.
 
     Raises:
         BlockingIOError: another process has it.
     """
     new = not folder.exists()
     make_folder(folder)
-    # One lock for each path in this process, so `voc-seg train` and `train` can both take it.
+    # `train` inside `voc-seg train` takes the same lock a second time, so it has to be one object.
     lock = filelock.FileLock(folder / ".lock", timeout=0, is_singleton=True, fallback_to_soft=False)
     try:
         lock.acquire()
@@ -106,7 +139,7 @@ def one_process(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if lock.lock_counter == 1:
+        if lock.lock_counter == 1:  # the outermost of them
             with contextlib.suppress(OSError):  # Windows keeps a file that is open
                 (folder / ".lock").unlink()
         lock.release()

@@ -4,8 +4,10 @@
 it. Label maps (H, W) hold class indices 0..C-1, and 255 for void; `classes` is {class name: value
 in the mask files}, background first. Colours that do not stand for a class are from the set of
 Okabe and Ito ("Color Universal Design", 2008), which colour-blind people can tell apart.
+(`cut_out`, which cuts the object out of a photograph, is in `prediction.py`.)
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
@@ -19,8 +21,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from voc_seg.data.images import VOID, palette, resize_to_fit
+from voc_seg.data.images import VOID, check_image, resize_to_fit
+from voc_seg.data.palette import palette
 
+# A name in a script that the font lacks is drawn as boxes; a warning would not help.
+warnings.filterwarnings("ignore", message="Glyph .* missing from")
 LONG_SIDE = 1600  # pixels; larger images are drawn downscaled, because no screen shows more
 BLUE, VERMILLION = "#0072B2", "#D55E00"
 ERRORS = {"wrong": (213, 94, 0), "not scored": (40, 40, 40)}  # RGB: vermillion, dark grey
@@ -101,10 +106,10 @@ def plot_predictions(
     figure = Figure((2.7 * len(columns), 0.4 + sum(heights)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), squeeze=False, height_ratios=heights)
     for ax, column in zip(grid[0], columns, strict=True):
-        ax.set_title(plain(fill(column, 30)), fontsize=10)
+        ax.set_title(escape_dollars(fill(column, 30)), fontsize=10)
     for axes, (image, maps), title in zip(grid, rows, titles, strict=True):
         axes[0].imshow(image)
-        axes[0].set_xlabel(plain(fill(str(title), 36)), fontsize=9)
+        axes[0].set_xlabel(escape_dollars(fill(str(title), 36)), fontsize=9)
         for ax, labels in zip(axes[1:], maps, strict=False):
             ax.imshow(colorize(labels, classes), interpolation="nearest")
             draw_outlines(ax, labels)
@@ -186,7 +191,7 @@ def plot_iou(iou: Sequence[float | None], names: Sequence[str], mean: float | No
         ax.set_title(f"mean {mean:.3f}", x=mean / 1.1, fontsize=10, color=VERMILLION)
     ax.set(
         yticks=range(len(names)),
-        yticklabels=[plain(name) for name in names],
+        yticklabels=[escape_dollars(name) for name in names],
         ylim=(len(names) - 0.5, -0.5),
     )
     return figure
@@ -229,10 +234,10 @@ def plot_confusion(confusion: ArrayLike, names: Sequence[str]) -> Figure:
     for row, column in np.argwhere(shares >= 0) if size <= 8 else []:
         share = shares[row, column]
         ax.text(column, row, f"{share:.1%}", color="white" if share < 0.5 else "black", **style)
-    ax.set_xticks(range(size), [plain(name) for name in names], rotation=90)
+    ax.set_xticks(range(size), [escape_dollars(name) for name in names], rotation=90)
     ax.set(
         yticks=range(size),
-        yticklabels=[plain(name) for name in names],
+        yticklabels=[escape_dollars(name) for name in names],
         xlabel="prediction",
         ylabel="truth",
     )
@@ -242,7 +247,8 @@ def plot_confusion(confusion: ArrayLike, names: Sequence[str]) -> Figure:
 def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draws loss and mean IoU over the epochs, of training and of validation.
 
-    The best epoch has the largest val_mean_iou; without that, the smallest val_loss.
+    A dotted line marks the best epoch: the one with the largest val_mean_iou, or without that the
+    smallest val_loss.
 
     Args:
         history: {column: one number for each epoch}, with any of the columns epoch, loss,
@@ -291,8 +297,8 @@ def check_labels(
 ) -> np.ndarray:
     """Returns a label map as uint8; a ValueError says what is wrong with it or with its image."""
     labels = np.asarray(labels)
-    if image is not None and (image.ndim, image.shape[2:], image.dtype) != (3, (3,), np.uint8):
-        raise ValueError(f"image: found {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+    if image is not None:
+        check_image("image", image)
     if labels.ndim != 2 or labels.dtype.kind not in "iu":
         raise ValueError(f"{what}: found {labels.dtype} {labels.shape}, expected integers (H, W)")
     if image is not None and labels.shape != image.shape[:2]:
@@ -311,7 +317,7 @@ def downscale(array: np.ndarray) -> np.ndarray:
     return resize_to_fit(array, min(LONG_SIDE, max(array.shape[:2])), interpolation)
 
 
-def plain(text: str) -> str:
+def escape_dollars(text: str) -> str:
     """A name as it is: Matplotlib would read what is between two dollar signs as mathematics."""
     return text.replace("$", r"\$")
 
@@ -325,7 +331,7 @@ def draw_outlines(ax: Axes, labels: np.ndarray) -> None:
 
 
 def mark_errors(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Paints wrong pixels, and those that are not scored, over the image in pale grey."""
+    """The image in pale grey, with wrong pixels and those that are not scored painted over it."""
     errors = np.dstack([128 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) // 2] * 3)  # (H, W, 3)
     errors[truth != prediction] = ERRORS["wrong"]
     errors[truth == VOID] = ERRORS["not scored"]
@@ -338,13 +344,14 @@ def add_legend(
     classes: Mapping[str, int],
     others: Mapping[str, Any],
 ) -> None:
-    """Explains the classes that occur, void and other colours below the figure, which grows."""
+    """Adds a legend below the figure, for the classes and colours that occur; the figure grows."""
     names = dict(enumerate(classes)) | {VOID: "void"}
     occurring = {label for labels in label_maps for label in np.unique(labels).tolist()}
     colours = {names[i]: colorize([[i]], classes)[0, 0] for i in sorted(occurring)}
     colours |= others
     patches = [
-        Patch(fc=np.divide(rgb, 255), ec="0.3", label=plain(k)) for k, rgb in colours.items()
+        Patch(fc=np.divide(rgb, 255), ec="0.3", label=escape_dollars(k))
+        for k, rgb in colours.items()
     ]
     entry = 0.7 + 0.095 * max(map(len, colours))  # inches
     width = max(figure.get_figwidth(), entry)

@@ -1,4 +1,4 @@
-"""Using a trained model: label maps for images of any size, and the object cut out."""
+"""Use a trained model: label maps for images of any size, and the object cut out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,11 @@ import cv2
 import keras
 import numpy as np
 
-from voc_seg.data.images import letterbox
-from voc_seg.models.saving import labels_windows, memory
+from voc_seg.checks import check_whole
+from voc_seg.data.images import LONGEST, check_image, letterbox
+from voc_seg.models.saving import class_layer, labels_windows
 
-LARGEST = 512  # pixels; for a model that does not remember at which size it was trained
+DEFAULT_SIZE = 512  # pixels; used if the model's training size is unknown
 
 
 def predict_labels(
@@ -19,7 +20,7 @@ def predict_labels(
 
     Each image goes through the model as in validation: resized so that its long side is the
     training size. Then the probabilities, not the labels, are interpolated to the image's own
-    size, one class at a time, so a photo of 24 megapixels and 21 classes takes megabytes and not
+    size, one class at a time, so a photo of 24 megapixels and 21 classes needs megabytes, not
     gigabytes.
 
     Args:
@@ -47,16 +48,12 @@ def predict_labels(
     if labels_windows(model):
         raise ValueError("model: labels windows; expected one for images, such as to_dense(model)")
     for image in images:
-        shape, kind = np.shape(image), getattr(image, "dtype", type(image).__name__)
-        if len(shape) != 3 or shape[2] != 3 or 0 in shape or kind != np.uint8:
-            raise ValueError(
-                f"images: found an array {shape} of {kind}, expected a list of (H, W, 3) arrays "
-                "of uint8, 0..255"
-            )
-    if size is None and (layer := memory(model)) is not None:
+        check_image("images", image)
+    if size is None and (layer := class_layer(model)) is not None:
         size = layer.image_size
     if size is None:
-        size = min(LARGEST, max(max(image.shape[:2]) for image in images))
+        size = min(DEFAULT_SIZE, max(max(image.shape[:2]) for image in images))
+    check_whole("size", size, high=LONGEST)
     batch = np.stack([letterbox(image, size) for image in images])  # (B, size, size, 3)
     probabilities = np.asarray(model.predict_on_batch(batch.astype("float32")))
     if not np.isfinite(probabilities).all():
@@ -81,9 +78,12 @@ def resize_argmax(probabilities: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
     """
     height, width = shape
     scale = len(probabilities) / max(shape)
-    h, w = max(1, round(height * scale)), max(1, round(width * scale))  # without the letterbox
+    h, w = (
+        max(1, round(height * scale)),
+        max(1, round(width * scale)),
+    )  # the part of the square that holds the image
     labels = np.zeros(shape, np.uint8)
-    best = np.full(shape, -1, np.float32)
+    best = np.full(shape, -np.inf, np.float32)
     for c in range(probabilities.shape[-1]):
         p = np.ascontiguousarray(probabilities[:h, :w, c], np.float32)
         p = cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -116,8 +116,7 @@ def cut_out(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: (H, W) integers, class indices; 0 is the background.
 
     Returns:
-        (H, W, 4) uint8, RGBA: transparent where the background is. (Black as well: what cannot be
-            seen should not be in the file.)
+        (H, W, 4) uint8, RGBA: transparent, and black, where the background is.
 
     Raises:
         ValueError: the sizes of image and label map differ, or the image is not uint8 RGB.
@@ -128,10 +127,12 @@ def cut_out(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         >>> cut_out(np.full((1, 2, 3), 200, "uint8"), np.array([[0, 1]])).tolist()
         [[[0, 0, 0, 0], [200, 200, 200, 255]]]
     """
-    if image.shape != (*labels.shape, 3) or image.dtype != np.uint8:
+    check_image("image", image)
+    labels = np.asarray(labels)
+    if labels.shape != image.shape[:2] or labels.dtype.kind not in "iu":
         raise ValueError(
-            f"image: found {image.dtype} {image.shape}, expected uint8 {(*labels.shape, 3)} as the "
-            "label map"
+            f"labels: found {labels.dtype} {labels.shape}, expected integers {image.shape[:2]} as "
+            "the image"
         )
     alpha = np.where(labels == 0, 0, 255).astype(np.uint8)  # (H, W)
     return np.dstack([np.where(alpha[..., None], image, 0), alpha])

@@ -1,4 +1,4 @@
-"""A small encoder that has learned to name objects: the built-in stand-in for ImageNet's VGG16.
+"""A small pretrained encoder: the built-in substitute for a VGG16 pretrained on ImageNet.
 
 It is trained on images with one object each and the name of that object, without masks, as VGG16
 was on ImageNet. So transfer learning can be tried offline, and in a minute.
@@ -23,15 +23,15 @@ def pretrain_encoder(
     """Trains a small encoder in VGG's style to name the one object in an image.
 
     Args:
-        seed: random seed of the images. (The weights start from Keras' own, see
-            `keras.utils.set_random_seed`.)
+        seed: random seed of the images. (The initial weights depend on
+            Keras' global seed, see `keras.utils.set_random_seed`.)
         count: the number of images.
         epochs: the number of passes over them.
-        size: height and width of the images in pixels.
+        size: height and width of the images in pixels, at least 8.
 
     Returns:
-        A model for the `encoder` of `build_vgg_transfer`: BGR with the ImageNet means subtracted,
-            (B, H, W, 3) -> (B, H / 8, W / 8, 64), in blocks 1 to 3.
+        A model for the `encoder` of `build_vgg_transfer`, with three blocks: (B, H, W, 3), BGR with
+            the ImageNet means subtracted -> (B, H / 8, W / 8, 64).
 
     Raises:
         ValueError: an argument is not a whole number of at least 1 (the seed: 0).
@@ -43,9 +43,10 @@ def pretrain_encoder(
         ['block1_pool', 'block2_pool', 'block3_pool']
     """
     check_whole("seed", seed, low=0)
-    for name, value in (("count", count), ("epochs", epochs), ("size", size)):
-        check_whole(name, value)
-    rng = np.random.default_rng((seed, 2))  # 0 and 1 are the images with masks, train and val
+    check_whole("count", count)
+    check_whole("epochs", epochs)
+    check_whole("size", size, low=8)  # three poolings halve it three times
+    rng = np.random.default_rng((seed, 2))  # (seed, 0) and (seed, 1) are write_shapes' two splits
     labels = rng.integers(1, len(SHAPE_CLASSES), count)
     drawn = tqdm(labels, desc="drawing single objects", unit="image")
     images = np.stack([draw_scene(rng, size, [label])[0] for label in drawn])  # (N, S, S, 3)

@@ -24,7 +24,7 @@ from voc_seg.checkpoints import (
 from voc_seg.checks import check_whole
 from voc_seg.data.datasets import SegmentationDataset, WindowDataset
 from voc_seg.data.images import VOID
-from voc_seg.files import check_run, one_process, replace
+from voc_seg.files import check_run, check_target, lock_folder, write_safely
 from voc_seg.models.dense import copy_weights, to_dense
 from voc_seg.models.saving import labels_windows, load_model, set_classes
 
@@ -33,8 +33,8 @@ def compile_model(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
     """Compiles a model with the loss and the metric of semantic segmentation.
 
     The loss is the cross-entropy, averaged over all pixels that are not void. The metric is the
-    mean IoU without void. Both serve two classes and twenty-one; images, with masks (B, H, W),
-    and for the patch classifier windows, with labels (B,).
+    mean IoU without void, at training size. (`evaluate` computes it at the images' own size.) Both
+    work for any number of classes, for masks (B, H, W) and for the labels (B,) of windows.
 
     Args:
         model: a model by one of the builders.
@@ -84,8 +84,8 @@ def train(
     - `examples.png`: predictions of the best model for validation images.
     - `settings.json`: `settings`, and the versions of what was used.
 
-    Each file is written next to its place and renamed, so a kill at any moment leaves the old one
-    or the new one. The learning rate falls along half a cosine (Loshchilov & Hutter 2017).
+    After a kill at any moment each file is the old one or the new one. The learning rate falls
+    along half a cosine (Loshchilov & Hutter 2017).
 
     Args:
         model: a model by one of the builders.
@@ -94,9 +94,9 @@ def train(
             is judged by the pixels of whole images.
         out: the folder to write to.
         epochs: the number of passes over the training data.
-        learning_rate: that of the first step.
+        learning_rate: the initial one.
         validate_every: validate after every so many epochs, and after the last one.
-        settings: a dictionary of what else to write to `settings.json`.
+        settings: further entries for `settings.json`.
         resume: whether to continue from the last completed epoch in `out`. The arguments must
             match the original run.
 
@@ -105,7 +105,7 @@ def train(
         history: a dictionary, column of `history.csv` -> list of numbers.
 
     Raises:
-        FileExistsError: `out` holds a run, and `resume` is not set.
+        FileExistsError: `out` is not empty, and `resume` is not set.
         FileNotFoundError: `resume` is set, and `out` holds no run.
         BlockingIOError: another process is training into `out`.
         ValueError: `resume` is set, and a setting is not what it was, or a file is damaged; or the
@@ -125,6 +125,9 @@ def train(
     out = Path(out)
     check_whole("epochs", epochs, high=1_000_000)
     check_whole("validate_every", validate_every)
+    if not isinstance(learning_rate, (int, float)) or not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate: found {learning_rate!r}, expected a number above 0")
+    check_target(out)
     check_data(model, training, validation)
     folder = validation.folder
     set_classes(model, folder.classes, validation.size, dict(folder.members))
@@ -137,18 +140,18 @@ def train(
         "batches": len(training),
         "validate_every": validate_every,
     }
-    with one_process(out):
+    with lock_folder(out):
         check_run(out, resume)
         if resume:
             check_settings(out, settings)
-        if (out / "last.keras").is_file():
-            model, history, finished = read_checkpoint(out, model, len(training))
-        else:
-            history, finished = {}, 0
+        for stale in out.glob(".writing-*"):  # left by a killed run
+            stale.unlink()
+        model, history, finished = read_checkpoint(out, model, len(training))
+        if not finished:
             steps = epochs * len(training)
             compile_model(model, keras.optimizers.schedules.CosineDecay(learning_rate, steps))
             write_settings(out, settings)
-        training.epoch = finished  # so that its random stream resumes as well
+        training.epoch = finished  # so it continues with the random numbers of the next epoch
 
         judged = [e for e in range(1, epochs + 1) if e % validate_every == 0 or e == epochs]
         windows = labels_windows(model)
@@ -159,7 +162,7 @@ def train(
         if finished < epochs:
             model.fit(
                 training,
-                validation_data=None if windows else validation,  # windows: by the callback
+                validation_data=None if windows else validation,  # windows: DenseValidation does it
                 validation_freq=judged,
                 epochs=epochs,
                 initial_epoch=finished,
@@ -228,7 +231,7 @@ def describe(members: Iterable[tuple[str, tuple[str, ...]]]) -> str:
 
 
 def draw(model: keras.Model, validation: SegmentationDataset, history: History, out: Path) -> None:
-    """Draws `curves.png`, and `examples.png`: six validation images as the model sees them."""
+    """Draws `curves.png`, and `examples.png`: up to six validation images at training size."""
     model = to_dense(model) if labels_windows(model) else model
     chosen = range(0, len(validation.ids), math.ceil(len(validation.ids) / 6))
     images, masks = zip(*(validation.example(k) for k in chosen), strict=True)
@@ -237,5 +240,5 @@ def draw(model: keras.Model, validation: SegmentationDataset, history: History, 
     figure = plots.plot_predictions(
         [*batch.astype("uint8")], masks, [*probabilities.argmax(-1)], validation.folder.classes
     )
-    replace(out / "examples.png", figure.savefig)
-    replace(out / "curves.png", plots.plot_history(history).savefig)
+    write_safely(out / "examples.png", figure.savefig)
+    write_safely(out / "curves.png", plots.plot_history(history).savefig)

@@ -1,7 +1,7 @@
-"""What training changes at random: image and mask get the same flip, scale and crop.
+"""Random augmentation: image and mask get the same flip, scale and crop.
 
-The mask is resized by nearest neighbour. Whatever has to be filled in is grey in the image and
-void in the mask, so it does not affect training.
+The mask is resized by nearest neighbour. Whatever has to be filled in is void in the mask, so it
+does not affect training, and a shade of grey in the image.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import cv2
 import numpy as np
 
-from voc_seg.data.images import GREY, VOID, cut_square, resize_to_fit
+from voc_seg.data.images import GREY, VOID, check_image, cut_square, resize_to_fit
 
 SCALES = 0.7, 1.4  # bounds of the random scale, relative to the image that just fits
 
@@ -28,7 +28,10 @@ def augment(
     Returns:
         image: (size, size, 3) float32, RGB, 0..255.
         mask: (size, size) uint8. Where a scaled image is smaller than the square, the rest is
-            void (and grey in the image).
+            void (and a shade of grey in the image).
+
+    Raises:
+        ValueError: the image is not uint8 RGB, or the mask has another size.
 
     Examples:
         >>> import numpy as np
@@ -38,12 +41,15 @@ def augment(
         >>> image.shape, mask.shape
         ((224, 224, 3), (224, 224))
     """
+    check_image("image", image)
+    if mask.shape != image.shape[:2]:
+        raise ValueError(f"mask: found {mask.shape}, expected {image.shape[:2]} as the image")
     scaled = max(1, round(size * math.exp(rng.uniform(*np.log(SCALES)))))
     image = resize_to_fit(image, scaled)  # (h, w, 3)
     mask = resize_to_fit(mask, scaled, cv2.INTER_NEAREST_EXACT)  # (h, w): never bilinear
     if rng.random() < 0.5:
         image, mask = image[:, ::-1], mask[:, ::-1]
-    # Where the square is: anywhere in a larger image, anywhere around a smaller one.
+    # A random crop if the image is larger than the square, a random position if it is smaller.
     room = [n - size for n in mask.shape]
     top, left = (rng.integers(min(0, r), max(0, r), endpoint=True) for r in room)
     image = cut_square(image, size, top, left, GREY)

@@ -23,8 +23,9 @@ from voc_seg.data.voc import VOCFolder
 class SegmentationDataset(keras.utils.PyDataset):
     """Batches of images with their masks, for models that label every pixel.
 
-    Each image is resized so that its long side is `size`, keeping the aspect ratio. The rest of
-    the square, at the bottom or on the right, is grey in the image and void in the mask.
+    Without augmentation, each image is resized so that its long side is `size`, keeping the aspect
+    ratio; the rest of the square, at the bottom or on the right, is grey, and void in the mask.
+    With augmentation see `augment`.
 
     Args:
         folder: a `VOCFolder`.
@@ -62,7 +63,7 @@ class SegmentationDataset(keras.utils.PyDataset):
         workers: int = 2,
     ) -> None:
         super().__init__()
-        check_ids(ids)
+        check_ids(folder, ids)
         for name, value in (("size", size), ("batch_size", batch_size), ("workers", workers)):
             check_whole(name, value)
         check_whole("seed", seed, low=0)
@@ -118,8 +119,8 @@ class WindowDataset(keras.utils.PyDataset):
 
     The images are resized as in `SegmentationDataset`, without the padding, and kept in memory.
     For each window we draw a class, each with the same probability, then an image that shows it,
-    then a pixel of that class; otherwise nearly all windows would be background. At the border of
-    an image the window sees its reflection, as by NumPy's `pad(mode="reflect")`.
+    then a pixel of that class; otherwise nearly all windows would be background. Beyond its border
+    an image is continued by reflection, as by NumPy's `pad(mode="reflect")`.
 
     Args:
         folder: a `VOCFolder`.
@@ -127,7 +128,8 @@ class WindowDataset(keras.utils.PyDataset):
         window: height and width of the windows in pixels, odd.
         size: the long side to which the images are resized, in pixels.
         batch_size: the number of windows in a batch.
-        windows_per_image: an epoch has this many windows for each image, in whole batches.
+        windows_per_image: the number of windows for each image in an epoch, rounded down to whole
+            batches (at least one).
         augment: whether to flip the windows left-right and change their colours at random.
         seed: random seed.
 
@@ -156,7 +158,7 @@ class WindowDataset(keras.utils.PyDataset):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_ids(ids)
+        check_ids(folder, ids)
         check_window(window)
         for name, value in (("size", size), ("batch_size", batch_size)):
             check_whole(name, value)
@@ -215,8 +217,10 @@ class WindowDataset(keras.utils.PyDataset):
         self.epoch += 1
 
 
-def check_ids(ids: Sequence[str]) -> None:
-    """Raises a ValueError unless there is a list of IDs."""
+def check_ids(folder: VOCFolder, ids: Sequence[str]) -> None:
+    """Raises a ValueError unless there is a folder and a list of IDs."""
+    if not hasattr(folder, "pair"):
+        raise ValueError(f"folder: found {folder!r}, expected a VOCFolder, see open_folder")
     if isinstance(ids, str) or not len(ids):
         raise ValueError(f"ids: found {ids!r}, expected a list such as folder.ids('train')")
 
@@ -232,7 +236,7 @@ def read_pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Reads many pairs on several threads, in order, with a progress bar: yields (image, mask).
 
-    A damaged file is reported here, by its name, and not in the middle of training.
+    A damaged file raises an error here that names it, and not in the middle of training.
     """
     with ThreadPoolExecutor() as pool, tqdm(total=len(ids), desc=description, unit="image") as bar:
         # Read in chunks; otherwise merely checking a data set would fill memory.

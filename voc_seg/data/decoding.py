@@ -1,8 +1,8 @@
-"""Decoding image files strictly: a file is whole, or it is refused by name.
+"""Decode image files strictly: a damaged file raises an error that names it.
 
 Most decoders return the beginning of a damaged file and fill the rest with grey or zeros. So JPEGs
-are decoded by simplejpeg, which stops at whatever libjpeg warns of, and everything else by Pillow,
-after a look at whether a PNG is whole.
+are decoded by simplejpeg, which raises on any warning of libjpeg, and everything else by Pillow,
+after checking that a PNG is complete.
 """
 
 import contextlib
@@ -18,9 +18,13 @@ import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
+from voc_seg.backend import silent_stderr
+
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 LARGEST = 178_956_970  # pixels; above this Pillow, too, calls a file a decompression bomb
 PNG = b"\x89PNG\r\n\x1a\n"
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the kinds of colours: grey, RGB, palette, ...
+# Of the seven passes of an interlaced PNG: left, top, step across, step down.
 ADAM7 = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -31,7 +35,7 @@ ADAM7 = (
     (0, 1, 1, 2),
 )
 
-# Pillow warns of large files, odd tags and the like; we either take a file or refuse it.
+# We accept a file or raise an error, so Pillow's warnings of large files or odd tags add nothing.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -47,7 +51,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 @contextlib.contextmanager
-def one_sentence(path: str | Path, problem: str) -> Iterator[None]:
+def name_file_in_errors(path: str | Path, problem: str) -> Iterator[None]:
     """Turns whatever a decoder raises into one sentence that names the file."""
     try:
         yield
@@ -67,6 +71,13 @@ def open_picture(data: bytes) -> Image.Image:
     picture = Image.open(io.BytesIO(data), formats=FORMATS)
     if math.prod(picture.size) > LARGEST:
         raise ValueError(f"{picture.width} x {picture.height} pixels, more than {LARGEST:,}")
+    return picture
+
+
+def load(picture: Image.Image) -> Image.Image:
+    """Decodes an opened picture; TIFF's own messages do not reach the terminal."""
+    with silent_stderr() if picture.format == "TIFF" else contextlib.nullcontext():
+        picture.load()
     return picture
 
 
@@ -97,10 +108,13 @@ def check_png(data: bytes) -> None:
     width, height, depth, colour, interlaced = png_header(data)
     if width * height > LARGEST:
         raise ValueError(f"{width} x {height} pixels, more than {LARGEST:,}")
-    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]  # of a pixel
+    bits = depth * CHANNELS[colour]  # of a pixel
     size = 0  # of all rows before compression: a byte for the filter, then the pixels
     for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
-        columns, rows = -((left - width) // across), -((top - height) // down)  # rounded up
+        columns, rows = (
+            -((left - width) // across),
+            -((top - height) // down),
+        )  # ceil((width - left) / across)
         size += rows * (1 + math.ceil(columns * bits / 8)) if columns > 0 else 0
 
     inflater, found = zlib.decompressobj(), 0
@@ -117,11 +131,15 @@ def check_png(data: bytes) -> None:
 
 def png_header(data: bytes) -> tuple[int, int, int, int, int]:
     """Width, height, bits of a channel, kind of colours, and whether rows are interlaced."""
-    for kind, content in png_chunks(data):
-        if kind == b"IHDR":
-            width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", content)
-            return width, height, depth, colour, interlaced
-    raise ValueError("found no header")
+    headers = [content for kind, content in png_chunks(data) if kind == b"IHDR"]
+    if len(headers) != 1 or len(headers[0]) != 13 or data[12:16] != b"IHDR":
+        raise ValueError("expected one header, at the beginning")
+    width, height, depth, colour, method, filters, interlaced = struct.unpack(
+        ">IIBBBBB", headers[0]
+    )
+    if colour not in CHANNELS or depth not in (1, 2, 4, 8, 16) or method or filters:
+        raise ValueError(f"its header has the unknown form {headers[0][8:].hex(' ')}")
+    return width, height, depth, colour, interlaced
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

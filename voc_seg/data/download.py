@@ -19,7 +19,8 @@ import requests
 from requests.exceptions import ChunkedEncodingError
 from tqdm import tqdm
 
-from voc_seg.files import one_process
+from voc_seg.data.voc import read_lines
+from voc_seg.files import lock_folder
 
 HOST = "http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/"
 # Year: (file name, md5), as in torchvision's loader (torchvision/datasets/voc.py).
@@ -42,7 +43,7 @@ def download_voc(
     archive: str | Path | None = None,
     mirror: str | None = None,
 ) -> Path:
-    """Brings the training and validation part of PASCAL VOC into a folder.
+    """Downloads PASCAL VOC, training and validation, into a folder.
 
     An interrupted download is continued by the next call; a complete data set is left as it is.
 
@@ -82,14 +83,14 @@ def download_voc(
         if archive is not None and not Path(archive).is_file():
             raise FileNotFoundError(f"archive: {archive} is not a file, expected VOC{year}'s tar")
         try:
-            with one_process(Path(data)):
+            with lock_folder(Path(data)):
                 if archive is None:
                     fetch(mirror or HOST.format(year=year), name, md5, part)
                 check_md5(part if archive is None else Path(archive), md5, part)
                 unpack(part if archive is None else Path(archive), folder)
         except OSError as error:
             if error.strerror is None or isinstance(error, BlockingIOError):
-                raise  # a sentence already
+                raise  # our own error, and complete
             raise OSError(
                 f"{data}: VOC{year} cannot be stored there ({error}); make room or choose another "
                 "folder, then call again to continue"
@@ -106,10 +107,10 @@ def first_missing(folder: Path) -> str | None:
     """The first file that a data set lacks; None if each image in its lists has its mask."""
     for split in ("train", "val"):
         path = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
-        ids = path.read_text(encoding="utf-8").split() if path.is_file() else []
-        if not ids:
+        ids = read_lines(path) if path.is_file() else []
+        if not any(ids):
             return f"a list of images in {path.relative_to(folder)}"
-        for id in ids:
+        for id in filter(None, ids):
             for file in (f"JPEGImages/{id}.jpg", f"SegmentationClass/{id}.png"):
                 if not (folder / file).is_file():
                     return file
@@ -150,7 +151,7 @@ def fetch(source: str, name: str, md5: str, part: Path) -> None:
             elif status < 500 and status not in (408, 429):  # asking again will not help
                 raise OSError(f"{url}: {reason}; use another mirror, or an archive") from None
         except (requests.ConnectionError, requests.Timeout) as error:
-            # Only the end of it: before that come urllib3's objects and their addresses in memory.
+            # "HTTPConnectionPool(host=...): Read timed out." and the like: keep only the end.
             reason = re.sub(r".*(?:>|\)): |\(read timeout.*", "", str(error)).strip("\"')( .")
         except requests.RequestException as error:
             raise ValueError(f"mirror: {url} is not a usable URL ({error})") from None
@@ -161,13 +162,13 @@ def fetch(source: str, name: str, md5: str, part: Path) -> None:
 
 
 def append(url: str, part: Path) -> None:
-    """Asks for what `part` lacks of a file, and appends it."""
+    """Downloads the rest of a file, and appends it to `part`."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
         if answer.headers.get("Content-Type", "").startswith("text/html"):
-            raise requests.ConnectionError("a web page came instead of the archive")  # a log-in
+            raise requests.ConnectionError("a web page came instead of the archive")  # a login page
         if not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0  # the answer starts at the beginning
         length = answer.headers.get("Content-Length", "")
@@ -187,7 +188,7 @@ def append(url: str, part: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks the folder VOC{year} of a tar file to a place where nothing is yet."""
+    """Unpacks the folder VOC{year} of a tar file to a path that does not exist yet."""
     prefix = f"unpacking-{folder.name}-"
     folder.parent.mkdir(parents=True, exist_ok=True)
     for stale in folder.parent.glob(f"{prefix}*"):  # left by a killed call

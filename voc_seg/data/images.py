@@ -1,4 +1,4 @@
-"""Image files: photographs as a viewer shows them, masks as the numbers that they hold."""
+"""Read and write photographs as RGB, and masks as class indices; resize both."""
 
 from pathlib import Path
 
@@ -7,19 +7,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageOps
 
+from voc_seg.checks import check_whole
 from voc_seg.data.decoding import (
     decode_jpeg,
-    one_sentence,
+    load,
+    name_file_in_errors,
     open_picture,
     png_header,
     read_bytes,
 )
-from voc_seg.files import replace
+from voc_seg.data.palette import palette
+from voc_seg.files import write_safely
 
 VOID = 255
 """Marks contours and ambiguous regions in masks; ignored in training and evaluation."""
 
-GREY = 127  # next to an image that is not square; close to 0 once a model has rescaled it
+LONGEST = 1 << 15  # pixels; the longest side that OpenCV resizes to
+GREY = 127  # fills the rest of a square; becomes about 0 after 0..255 -> -1..1
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -47,11 +51,11 @@ def read_image(path: str | Path) -> np.ndarray:
         (40, 60, 3)
     """
     data = read_bytes(path)
-    with one_sentence(path, "is not a complete image"):
+    with name_file_in_errors(path, "is not an image that can be decoded"):
         picture = open_picture(data)
         if picture.format in ("JPEG", "MPO"):
             return decode_jpeg(data, picture)
-        picture = ImageOps.exif_transpose(picture)
+        picture = ImageOps.exif_transpose(load(picture))
         if picture.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255
             grey = np.array(picture) // 256
             return np.repeat(grey[..., None], 3, axis=-1).astype(np.uint8)
@@ -89,9 +93,8 @@ def read_mask(path: str | Path) -> np.ndarray:
         [[0, 12, 12], [0, 0, 255]]
     """
     data = read_bytes(path)
-    with one_sentence(path, "is not a complete PNG"):
-        picture = open_picture(data)
-        picture.load()
+    with name_file_in_errors(path, "is not a PNG that can be decoded"):
+        picture = load(open_picture(data))
     if picture.format != "PNG" or picture.mode not in ("P", "L"):
         raise ValueError(
             f"{path}: is a {picture.format} of mode {picture.mode}; expected a PNG whose pixels "
@@ -118,14 +121,16 @@ def write_mask(path: str | Path, mask: ArrayLike, *palettes: object) -> None:
         >>> write_mask("mask.png", [[0, 12, 12], [0, 0, 255]])
     """
     if palettes:
-        raise TypeError("write_mask: knows the palette now; call write_mask(path, mask)")
+        raise TypeError(
+            "write_mask: takes no palette since version 0.2.0; call write_mask(path, mask)"
+        )
     values = np.asarray(mask)
     form = values.ndim == 2 and values.size and values.dtype.kind in "biu"
     if not form or values.min() < 0 or values.max() > 255:
         raise ValueError(f"{path}: found {values.dtype} {values.shape}; expected (H, W) of 0..255")
     image = Image.fromarray(values.astype(np.uint8))
     image.putpalette(palette().tobytes())  # turns mode L into mode P; the pixels stay
-    replace(path, lambda file: image.save(file, format="PNG"))
+    write_safely(path, lambda file: image.save(file, format="PNG"))
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -148,28 +153,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         raise ValueError(
             f"{path}: found {image.dtype} {image.shape}; expected uint8 (H, W, 3 or 4)"
         )
-    replace(path, lambda file: Image.fromarray(image).save(file, format="PNG"))
-
-
-def palette() -> np.ndarray:
-    """The 256 colours of VOC's masks, computed as in the development kit's `VOClabelcolormap`.
-
-    The bits of an index are dealt out in turn to red, green and blue: the lowest three to the
-    highest bit of each colour, the next three to the second highest, and so on.
-
-    Returns:
-        (256, 3) uint8: row i is the RGB colour of class i; row 255 that of void.
-
-    Examples:
-        >>> from voc_seg import palette
-        >>> palette()[12].tolist()  # a dog
-        [64, 0, 128]
-    """
-    index = np.arange(256)
-    colours = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        colours[:, bit % 3] |= (((index >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
-    return colours
+    write_safely(path, lambda file: Image.fromarray(image).save(file, format="PNG"))
 
 
 def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None) -> np.ndarray:
@@ -177,7 +161,7 @@ def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None
 
     Args:
         image: (H, W) or (H, W, C) array.
-        size: the long side wanted, in pixels.
+        size: the long side wanted, in pixels, at most 32,768.
         interpolation: one of OpenCV's. Default: by area when shrinking, else bilinear. Masks need
             `cv2.INTER_NEAREST_EXACT`: smooth interpolation would blend class indices into other
             classes, and plain `INTER_NEAREST` shifts the mask by up to half a pixel.
@@ -191,6 +175,9 @@ def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None
         >>> resize_to_fit(np.zeros((375, 500, 3), "uint8"), 224).shape
         (168, 224, 3)
     """
+    check_whole("size", size, high=LONGEST)
+    if image.ndim not in (2, 3) or not image.size or image.dtype.kind not in "uf":
+        raise ValueError(f"image: found {image.dtype} {image.shape}, expected (H, W) or (H, W, C)")
     height, width = image.shape[:2]
     scale = size / max(height, width)
     if interpolation is None:
@@ -215,7 +202,15 @@ def letterbox(image: np.ndarray, size: int) -> np.ndarray:
         >>> letterbox(np.zeros((375, 500, 3), "uint8"), 224)[200, 0].tolist()  # below the image
         [127, 127, 127]
     """
+    check_image("image", image)
     return cut_square(resize_to_fit(image, size), size, 0, 0, GREY)
+
+
+def check_image(name: str, image: np.ndarray) -> None:
+    """Raises a ValueError unless an image is (H, W, 3) uint8, as `read_image` returns it."""
+    kind, shape = getattr(image, "dtype", type(image).__name__), np.shape(image)
+    if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise ValueError(f"{name}: found {kind} {shape}, expected uint8 (H, W, 3), 0..255")
 
 
 def letterbox_mask(mask: np.ndarray, size: int) -> np.ndarray:

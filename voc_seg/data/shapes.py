@@ -22,6 +22,7 @@ from tqdm import tqdm
 from voc_seg.checks import check_whole
 from voc_seg.data.images import VOID, read_mask, write_mask
 from voc_seg.data.voc import open_folder
+from voc_seg.files import write_safely
 
 SHAPE_CLASSES = ("background", "disc", "square", "star", "ring")
 FINE = 4  # everything is drawn four times as large and then shrunk, for smooth edges
@@ -33,8 +34,8 @@ def write_shapes(
 ) -> Path:
     """Writes the data set: JPEG images, palette PNG masks, the splits and `labels.txt`.
 
-    Image number i does not depend on how many images are written. If `data` already holds the
-    data set of these arguments, nothing is written.
+    Image number i does not depend on how many images are written. If `data` already holds a
+    data set made with the same arguments, nothing is written.
 
     Args:
         data: the folder to write to; it is made if it does not exist.
@@ -64,7 +65,7 @@ def write_shapes(
         if holds_shapes(data, (train, val), seed, size):
             return data
         raise FileExistsError(
-            f"{data}: is not empty, and not the shapes of these arguments; expected a new folder"
+            f"{data}: is not empty, and not made with the same arguments; expected a new folder"
         )
     data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="unfinished-", dir=data) as unfinished:
@@ -101,13 +102,18 @@ def write_parts(folder: Path, counts: Sequence[int], seed: int, size: int) -> No
             for i, id in enumerate(ids):
                 image, mask = draw_scene(generator(seed, split, i), size)
                 _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-                (folder / "JPEGImages" / f"{id}.jpg").write_bytes(jpeg.tobytes())
+                write_file(folder / "JPEGImages" / f"{id}.jpg", jpeg.tobytes())
                 write_mask(folder / "SegmentationClass" / f"{id}.png", mask)
                 bar.update()
     for split, ids in {**lists, "trainval": lists["train"] + lists["val"]}.items():
         path = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
-        path.write_text("\n".join(ids) + "\n", encoding="utf-8")
-    (folder / "labels.txt").write_text("\n".join(SHAPE_CLASSES) + "\n", encoding="utf-8")
+        write_file(path, "\n".join([*ids, ""]).encode())
+    write_file(folder / "labels.txt", "\n".join([*SHAPE_CLASSES, ""]).encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file, in one step."""
+    write_safely(path, lambda temporary: temporary.write_bytes(content))
 
 
 def image_ids(split: str, count: int) -> list[str]:
@@ -142,6 +148,9 @@ def draw_scene(
         >>> np.unique(mask).tolist()
         [0, 4, 255]
     """
+    check_whole("size", size)
+    for label in () if objects is None else objects:
+        check_whole("objects", label, high=len(SHAPE_CLASSES) - 1)
     if objects is None:
         objects = rng.integers(1, len(SHAPE_CLASSES), rng.integers(1, 3)).tolist()
     image = texture(rng, size, light=False)  # (size, size, 3)
@@ -167,7 +176,7 @@ def coverage(outlines: Sequence[np.ndarray], size: int) -> np.ndarray:
 
     Args:
         outlines: list of (N, 2) arrays of points (x, y) in units of the image's side. Where two
-            overlap is outside; this makes the hole of the ring.
+            overlap counts as outside; that is how the ring gets its hole.
         size: height and width in pixels.
     """
     fine = np.zeros((size * FINE, size * FINE), np.uint8)
@@ -218,7 +227,7 @@ def rotation(rng: np.random.Generator, most: float = np.pi) -> np.ndarray:
 
 
 def polygon(corners: int, radii: Sequence[float] = (1.0,)) -> np.ndarray:
-    """Corners around the origin, at the radii in turn, with a horizontal base: (corners, 2)."""
+    """The corners of a polygon around the origin, (corners, 2); two radii in turn make a star."""
     turns = (np.arange(corners) - 0.5) * 2 * np.pi / corners + np.pi / 2
     return np.resize(radii, corners)[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1)
 

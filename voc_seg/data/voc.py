@@ -33,8 +33,7 @@ VOC_CLASSES: tuple[str, ...] = tuple(
 class VOCFolder:
     """A data set in VOC's layout, and the classes that we look for in it.
 
-    `open_folder` makes one, and checks what the attributes promise. Two folders opened alike are
-    equal.
+    `open_folder` makes one, and checks it. Two folders opened alike are equal.
 
     Attributes:
         path: the folder that holds JPEGImages, SegmentationClass and ImageSets.
@@ -133,7 +132,10 @@ class VOCFolder:
         mask = read_mask(path)  # (H, W)
         if mask.shape != image.shape[:2]:
             (h, w), (height, width) = mask.shape, image.shape[:2]
-            raise ValueError(f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}")
+            raise ValueError(
+                f"{path}: the mask is {w} x {h} pixels, its image {width} x {height}; expected the "
+                "same size"
+            )
         known = len(self.names)
         unknown = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[known:VOID]) + known
         if unknown.size:
@@ -164,7 +166,7 @@ def open_folder(
 
     Raises:
         FileNotFoundError: there is no data set in `data`.
-        ValueError: `labels.txt` or `classes` is not as described above.
+        ValueError: `year` or `classes` is not as described above, or `labels.txt` is damaged.
 
     Examples:
         >>> from voc_seg import open_folder, write_shapes
@@ -195,6 +197,8 @@ def choose(
         pairs = [(name, tuple(members)) for name, members in classes.items()]
     elif isinstance(classes, (str, Sequence)):
         listed = classes.split(",") if isinstance(classes, str) else classes
+        if not all(isinstance(name, str) for name in listed):
+            raise ValueError(f"classes: found {classes!r}, expected names")
         listed = [name.strip() for name in listed] if classes != "all" else foreground
         pairs = [(name, (name,)) for name in listed]
     else:
@@ -215,7 +219,7 @@ def find_folder(data: Path, year: int | str | None = None) -> Path:
     if year is not None and not re.fullmatch(r"[0-9]{4}", str(year)):
         raise ValueError(f"year: found {year!r}, expected a number such as 2009")
     if (data / "ImageSets").is_dir():
-        name = data.resolve().name  # gives the year, unless the folder has a name of its own
+        name = data.resolve().name  # gives the year, unless the folder is named differently
         if year and re.fullmatch(r"VOC\d{4}", name) and name != f"VOC{year}":
             raise FileNotFoundError(f"{data}: is {name}; expected VOC{year}")
         return check_folder(data)
@@ -239,7 +243,7 @@ def find_folder(data: Path, year: int | str | None = None) -> Path:
 
 
 def check_folder(path: Path) -> Path:
-    """The path, if it is a folder in VOC's layout."""
+    """Returns the path; raises a FileNotFoundError unless it is in VOC's layout."""
     for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         if not (path / part).is_dir():
             raise FileNotFoundError(f"{path}: has no folder {part}, so it is not in VOC's layout")

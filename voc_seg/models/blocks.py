@@ -1,14 +1,16 @@
 """The building blocks that the models share.
 
 The padding layers let every model take images of any size. `PadToMultiple` makes the sides
-divisible by the network's stride; `CropLike` cuts off again what was added. In between, feature
-maps that meet in a skip connection always have the same size.
+divisible by the network's stride; `CropLike` crops the padding off again. So the two maps that meet
+in a skip connection always have the same size.
 """
 
 from typing import Any
 
 import keras
 from keras import layers, ops
+
+from voc_seg.checks import check_whole
 
 
 def conv_block(x: Any, filters: int, name: str, convolutions: int = 2) -> Any:
@@ -67,6 +69,7 @@ def reflect(x: Any, axis: int, before: Any, after: Any) -> Any:
     length = ops.shape(x)[axis]
     period = ops.maximum(2 * length - 2, 1)  # after this many steps the pattern repeats
     start = period - before % period  # not -before: exported, mod has another sign below 0
+    # For a b c d: 0 1 2 3 4 5 0 1 ..., and folded back 0 1 2 3 2 1 0 1 ...
     index = ops.mod(ops.arange(length + before + after, dtype="int32") + start, period)
     return ops.take(x, ops.minimum(index, period - index), axis=axis)
 
@@ -88,6 +91,8 @@ class ReflectPadding2D(layers.Layer):
 
     def __init__(self, before: int, after: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_whole("before", before, low=0)
+        check_whole("after", after, low=0)
         self.before, self.after = before, after
 
     def call(self, x: Any) -> Any:
@@ -122,6 +127,7 @@ class PadToMultiple(layers.Layer):
 
     def __init__(self, multiple: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_whole("multiple", multiple)
         self.multiple = multiple
 
     def call(self, x: Any) -> Any:

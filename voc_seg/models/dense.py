@@ -29,14 +29,14 @@ def to_dense(patch_classifier: keras.Model) -> keras.Model:
     Args:
         patch_classifier: a model by `build_patch_classifier`, trained or not. (More generally: a
             functional chain of Rescaling, Conv2D, Flatten, Dense and ClassProbabilities layers
-            whose convolutions, without padding or dilation, have strides that divide their maps
+            whose convolutions have no padding or dilation, and strides that divide their maps
             exactly.)
 
     Returns:
         A model: (B, H, W, 3) RGB, 0..255, of any height and width from 1 ->
-            (B, H, W, num_classes) float32 class probabilities: at each pixel what the classifier
-            says of the window around it, the image being reflected at its borders. It holds a
-            copy of the weights; training one model does not change the other.
+            (B, H, W, num_classes) float32 class probabilities: what the classifier says about the
+            window around each pixel. The image is reflected at its borders. The model holds a copy
+            of the weights; training one model does not change the other.
 
     Raises:
         ValueError: the model is not such a chain.
@@ -57,14 +57,14 @@ def to_dense(patch_classifier: keras.Model) -> keras.Model:
     x = ReflectPadding2D(window // 2, window // 2, name="reflect")(inputs)
 
     size = None  # of the map that the next fully connected layer reads
-    dilation = 1  # how many pixels apart neighbours in the classifier's map are: all strides so far
+    dilation = 1  # the product of all strides so far: pixels between neighbours in the map
     for layer in patch_classifier.layers:
         if isinstance(layer, layers.InputLayer):  # a Sequential model lists none
             continue
         config = layer.get_config()
-        if isinstance(layer, layers.Conv2D) and fits(layer):
-            # Stride 1 answers at every pixel. The dilation picks the inputs that the strided
-            # layers before this one would have left over.
+        if isinstance(layer, layers.Conv2D) and can_be_dense(layer):
+            # Stride 1 answers at every pixel. The dilation reads the inputs that the strided
+            # layers before this one would have passed on.
             x = layers.Conv2D.from_config({**config, "strides": 1, "dilation_rate": dilation})(x)
             dilation *= layer.strides[0]
         elif isinstance(layer, layers.Flatten):
@@ -92,7 +92,7 @@ def to_dense(patch_classifier: keras.Model) -> keras.Model:
     return dense
 
 
-def fits(convolution: keras.Layer) -> bool:
+def can_be_dense(convolution: keras.Layer) -> bool:
     """Whether a square convolution, not padded or dilated, covers its input to the last pixel."""
     square = all(len(set(n)) == 1 for n in (convolution.kernel_size, convolution.strides))
     plain = convolution.padding == "valid" and tuple(convolution.dilation_rate) == (1, 1)

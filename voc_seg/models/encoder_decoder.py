@@ -2,8 +2,8 @@
 
 This symmetric design goes back to Noh, Hong and Han, "Learning Deconvolution Network for Semantic
 Segmentation", ICCV 2015, and Badrinarayanan, Kendall and Cipolla, "SegNet", TPAMI 2017. They
-upsample with stored max-pooling indices; we use transposed convolutions, as in `build_unet`. This
-is that network without its skip connections: compare the two files.
+upsample with stored max-pooling indices; we use transposed convolutions. Apart from the skip
+connections this is `build_unet`: compare the two files.
 """
 
 import keras
@@ -34,12 +34,12 @@ def build_encoder_decoder(num_classes: int = 21, filters: int = 64, depth: int =
         >>> model.output_shape
         (None, None, None, 5)
     """
-    check_whole("num_classes", num_classes, low=2)
+    check_whole("num_classes", num_classes, low=2, high=255)
     check_whole("filters", filters)
     check_whole("depth", depth)
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)  # 0..255 -> -1..1
-    x = PadToMultiple(2**depth, name="pad")(x)  # so each of the halvings comes out even
+    x = PadToMultiple(2**depth, name="pad")(x)  # so each side can be halved `depth` times
 
     # Encoder: half the size and twice the filters at each step. It learns what is in the image,
     # and loses track of where.

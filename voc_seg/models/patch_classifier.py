@@ -23,7 +23,7 @@ def build_patch_classifier(
 
     Convolutions with stride 2 halve the map until it is at most 4 x 4; a fully connected layer
     reads what is left. The kernels are 3 x 3 on maps of odd size and 4 x 4 on maps of even size,
-    so the strides divide each map exactly and the receptive field is the window, to the pixel.
+    so the strides divide each map exactly and the receptive field is exactly the window.
 
     Where we depart from the paper: it uses max-pooling. A strided convolution also halves the
     map, with one layer less, and `to_dense` can turn its stride into a dilation.
@@ -47,14 +47,14 @@ def build_patch_classifier(
         >>> model.input_shape, model.output_shape
         ((None, 17, 17, 3), (None, 5))
     """
-    check_whole("num_classes", num_classes, low=2)
+    check_whole("num_classes", num_classes, low=2, high=255)
     check_window(window)
     check_whole("filters", filters)
     inputs = keras.Input((window, window, 3), name="window")  # (B, window, window, 3)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)  # 0..255 -> -1..1
 
     # The first convolution looks at the window in full detail.
-    kernel = min(3, window)  # a window of 1 pixel has room for no more
+    kernel = min(3, window)  # a 1 x 1 window needs a 1 x 1 kernel
     x = conv(x, filters, kernel, 1, "conv1")
     size = window - kernel + 1  # (B, size, size, filters)
 
@@ -90,8 +90,9 @@ def sliding_window(
 ) -> np.ndarray:
     """Labels an image one window at a time, as Cireşan et al. did.
 
-    This is the slow way, and the reference that `to_dense` is tested against. The windows are cut
-    out of the image, reflected at its borders as by NumPy's `pad(mode="reflect")`.
+    This is the slow way, and the reference that `to_dense` is tested against. The image is padded
+    by reflection, as by NumPy's `pad(mode="reflect")`; then one window is cut out around every
+    pixel.
 
     Args:
         patch_classifier: a model (B, window, window, 3) -> (B, num_classes).

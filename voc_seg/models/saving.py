@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from voc_seg.checks import check_whole, first_line
+from voc_seg.data.images import LONGEST, VOID
 from voc_seg.models.blocks import ClassProbabilities
 from voc_seg.models.dense import to_dense
 
@@ -30,7 +31,7 @@ def set_classes(
         classes: `{class name: value in the mask files}`, background first: `VOCFolder.classes`.
         image_size: the side of the training images in pixels, or None for any.
         members: for each class but the background, the classes of the data set that it merges:
-            `dict(VOCFolder.members)`. None where each class is its only member.
+            `dict(VOCFolder.members)`. None if no class merges others.
 
     Raises:
         ValueError: the model has no `ClassProbabilities` layer or another number of classes, a
@@ -43,7 +44,7 @@ def set_classes(
         >>> get_classes(model)
         {'background': 0, 'cat': 8, 'dog': 12}
     """
-    layer = memory(model)
+    layer = class_layer(model)
     if layer is None:
         raise ValueError(
             f"model: {model.name} cannot remember its classes; expected a model that ends in a "
@@ -71,11 +72,11 @@ def get_classes(model: keras.Model) -> dict[str, int] | None:
         >>> get_classes(build_unet(num_classes=3, filters=4, depth=2)) is None
         True
     """
-    layer = memory(model)
+    layer = class_layer(model)
     return dict(layer.classes) if layer is not None and layer.classes else None
 
 
-def memory(model: keras.Model) -> ClassProbabilities | None:
+def class_layer(model: keras.Model) -> ClassProbabilities | None:
     """The layer that remembers the classes; None if the model has none."""
     found = [layer for layer in model.layers if isinstance(layer, ClassProbabilities)]
     return found[-1] if found else None
@@ -92,12 +93,13 @@ def check_memory(model: keras.Model, classes: object, image_size: object, member
     if len(set(classes.values())) < len(classes):
         raise ValueError(f"classes: found {dict(classes)!r}; expected a different value for each")
     if image_size is not None:
-        check_whole("image_size", image_size, high=1 << 15)
+        check_whole("image_size", image_size, high=LONGEST)
     wanted = list(classes)[1:]
     if members is not None and not (
         isinstance(members, Mapping)
         and list(members) == wanted
         and all(isinstance(group, (list, tuple)) and group for group in members.values())
+        and all(isinstance(name, str) for group in members.values() for name in group)
     ):
         raise ValueError(f"members: found {members!r}; expected a list for each of {wanted}")
 
@@ -113,6 +115,8 @@ def labels_windows(model: keras.Model) -> bool:
     ranks = [len(shape) if isinstance(shape, tuple) else 0 for shape in (taken, given)]
     if ranks not in ([4, 2], [4, 4]) or taken[-1] != 3:
         raise ValueError(f"model: maps {taken} to {given}; expected images to classes")
+    if given[-1] > VOID:  # 255 is void, so there is room for 0 to 254
+        raise ValueError(f"model: has {given[-1]} classes; expected at most {VOID}")
     return ranks == [4, 2]
 
 
@@ -127,8 +131,8 @@ def load_segmenter(path: str | Path) -> keras.Model:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a Keras model, or one that does not label pixels, or what it
-            remembers of its classes is damaged.
+        ValueError: it is not a Keras model, does not label pixels, or its stored classes are
+            damaged.
 
     Examples:
         >>> from voc_seg import build_unet, load_segmenter
@@ -139,11 +143,11 @@ def load_segmenter(path: str | Path) -> keras.Model:
     model = load_model(path)
     try:
         windows = labels_windows(model)
-        layer = memory(model)
+        layer = class_layer(model)
         if layer is not None and layer.classes is not None:
             check_memory(model, layer.classes, layer.image_size, layer.members)
         elif layer is not None and layer.image_size is not None:
-            check_whole("image_size", layer.image_size, high=1 << 15)
+            check_whole("image_size", layer.image_size, high=LONGEST)
         return to_dense(model) if windows else model
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -2,7 +2,7 @@
 
 Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
 MICCAI 2015. On the way down, the encoder learns what is in the image and loses track of where.
-Each skip connection passes the decoder the feature map from before that information was lost.
+Each skip connection gives the decoder the feature map of the same scale from before pooling.
 """
 
 import keras
@@ -38,12 +38,12 @@ def build_unet(num_classes: int = 21, filters: int = 64, depth: int = 4) -> kera
         >>> model.output_shape
         (None, None, None, 5)
     """
-    check_whole("num_classes", num_classes, low=2)
+    check_whole("num_classes", num_classes, low=2, high=255)
     check_whole("filters", filters)
     check_whole("depth", depth)
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)  # 0..255 -> -1..1
-    x = PadToMultiple(2**depth, name="pad")(x)  # so each of the halvings comes out even
+    x = PadToMultiple(2**depth, name="pad")(x)  # so each side can be halved `depth` times
 
     # Encoder: half the size and twice the filters at each step. It learns what is in the image,
     # and loses track of where.

@@ -1,4 +1,4 @@
-"""Transfer learning: a small decoder on top of VGG16, which ImageNet has trained.
+"""Transfer learning: a small decoder on top of VGG16, pretrained on ImageNet.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR
 2015, trained the encoder. Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic
@@ -31,8 +31,8 @@ def build_vgg_transfer(
 
     From each of `blocks` the decoder takes the last feature map. The map is normalised (VGG's
     values run into the hundreds), projected to fewer channels, and concatenated with the
-    upsampled result of the coarser block. To the coarsest block we add the mean of its features
-    over the image: a patch of flank could be any animal's, and only the whole image tells which.
+    upsampled result of the coarser block. To the coarsest map we add its mean over the image: a
+    patch of fur could be any animal's, and only the whole image tells which.
 
     A pretrained encoder is frozen, so stage one trains the decoder alone. For stage two see
     `unfreeze`.
@@ -59,7 +59,8 @@ def build_vgg_transfer(
     Raises:
         OSError: the ImageNet weights cannot be downloaded, or there is no file at the path.
         ValueError: the file does not fit, the encoder lacks a block, both `weights` and `encoder`
-            are given, or an argument is below its minimum (2 classes, 1 filter).
+            are given, `blocks` is not a list of different numbers, or another argument is below its
+            minimum (2 classes, 1 filter).
 
     Examples:
         >>> from voc_seg import build_vgg_transfer, pretrain_encoder
@@ -68,12 +69,12 @@ def build_vgg_transfer(
         >>> len(model.get_layer("encoder").trainable_variables)
         0
     """
-    check_whole("num_classes", num_classes, low=2)
+    check_whole("num_classes", num_classes, low=2, high=255)
     check_whole("filters", filters)
-    if not isinstance(blocks, Sequence) or not blocks or len(set(blocks)) < len(blocks):
+    numbers = blocks if isinstance(blocks, Sequence) else ()
+    different = len(set(numbers)) == len(numbers)
+    if not numbers or not different or not all(isinstance(n, int) and n > 0 for n in numbers):
         raise ValueError(f"blocks: found {blocks!r}, expected different numbers, such as (3, 4, 5)")
-    for block in blocks:
-        check_whole("blocks", block)
     blocks = sorted(blocks)
     frozen = weights is not None or encoder is not None
     if encoder is None:
@@ -133,9 +134,9 @@ def unfreeze(model: keras.Model, first: str) -> keras.Model:
     """Stage two: makes the encoder trainable from a named block or layer on.
 
     Compile the model again afterwards, with a learning rate a hundred times smaller than before;
-    otherwise the first steps destroy what ImageNet has taught. (Until you compile, Keras trains
-    the same weights as before.) Normalisation layers stay frozen: the few images of a batch say
-    little about statistics that were learned from many. What was trainable before stays so.
+    otherwise the first steps destroy what the encoder learned from ImageNet. (Until you compile,
+    Keras trains the same weights as before.) Normalisation layers stay frozen: a small batch would
+    spoil statistics that were estimated on many images. What was trainable before stays trainable.
 
     Args:
         model: a model by `build_vgg_transfer`.
@@ -164,7 +165,7 @@ def unfreeze(model: keras.Model, first: str) -> keras.Model:
         raise ValueError(f"first: found {first!r}, expected one of {', '.join(names)}")
     start = names.index(matches[0])
     before = [layer.trainable for layer in encoder.layers]
-    encoder.trainable = True  # a frozen model would hide whatever its layers say
+    encoder.trainable = True  # while a model is frozen, Keras ignores its layers' flags
     for i, layer in enumerate(encoder.layers):
         wanted = i >= start and not isinstance(layer, layers.BatchNormalization)
         layer.trainable = before[i] or wanted
