@@ -91,7 +91,7 @@ def test_cut_out_refuses_another_size():
 
 def test_the_size_has_to_be_a_sensible_number(model):
     for size in (0, -1, 2.5, 10**9):
-        with pytest.raises(ValueError, match="^size: "):
+        with pytest.raises(ValueError, match=r"^size: "):
             predict_labels(model, [np.zeros((4, 6, 3), np.uint8)], size)
 
 
@@ -100,7 +100,7 @@ def test_logits_far_below_zero_are_compared_too():
     outputs = keras.layers.Conv2D(3, 1, bias_initializer=keras.initializers.Constant(-9))(inputs)
     model = keras.Model(inputs, outputs)
     kernel, bias = model.get_weights()
-    model.set_weights([kernel * 0, bias + [0, 1, 4]])  # -9, -8, -5
+    model.set_weights([kernel * 0, np.add(bias, [0, 1, 4])])  # -9, -8, -5
     (labels,) = predict_labels(model, [np.zeros((4, 6, 3), np.uint8)])
     assert (labels == 2).all()
 

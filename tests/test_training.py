@@ -429,7 +429,7 @@ def test_resuming_from_a_file_that_is_cut_off_names_it(unet_run, shapes, tmp_pat
 
 @pytest.mark.parametrize("learning_rate", [0, -1, float("nan"), float("inf"), "abc", None])
 def test_a_learning_rate_is_a_number_above_zero(shapes, tmp_path, learning_rate):
-    with pytest.raises(ValueError, match="^learning_rate: "):
+    with pytest.raises(ValueError, match=r"^learning_rate: "):
         run(shapes, "unet", tmp_path / "run", learning_rate=learning_rate)
     assert not (tmp_path / "run").exists()
 
