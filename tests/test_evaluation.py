@@ -9,6 +9,7 @@ from colours import CLASSES, COLOURS, colour_model, colour_pairs
 from helpers import sentence
 from PIL import Image
 from sklearn import metrics
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from voc_seg import (
     VOID,
@@ -18,7 +19,9 @@ from voc_seg import (
     format_table,
     iou_from_confusion,
     open_folder,
+    predict_labels,
 )
+from voc_seg.evaluation import object_dice
 
 
 @pytest.fixture(scope="module")
@@ -173,15 +176,57 @@ def test_classes_that_are_absent_are_none_and_left_out_of_the_mean(model, write_
     assert np.isclose(result["mean_iou"], (0.5 + 2 / 3) / 2)
 
 
-def test_an_absent_class_is_called_absent_in_the_table():
+def test_the_table_shows_every_score_and_calls_an_absent_class_absent():
     result = {"classes": ["background", "cat", "dog"], "iou": [0.5, None, 0.0]}
-    result |= {"mean_iou": 0.25, "pixel_accuracy": 0.87654}
+    result |= {"dice": [0.6, None, 0.0], "precision": [0.7, None, None], "recall": [0.8, None, 0.0]}
+    result |= {"mean_iou": 0.25, "mean_dice": 0.3, "mean_precision": 0.7, "mean_recall": 0.4}
+    result |= {"pixel_accuracy": 0.87654, "mean_image_dice": 0.43214}
     lines = [line.split() for line in format_table(result).splitlines()]
-    assert ["background", "0.5000"] in lines and ["dog", "0.0000"] in lines
-    assert ["cat", "absent"] in lines
+    assert lines[0] == ["class", "IoU", "Dice", "precision", "recall"]
+    assert ["background", "0.5000", "0.6000", "0.7000", "0.8000"] in lines
+    assert ["cat", "absent", "absent", "-", "-"] in lines
+    assert ["dog", "0.0000", "0.0000", "-", "0.0000"] in lines  # there, but never predicted
+    assert ["mean", "0.2500", "0.3000", "0.7000", "0.4000"] in lines
     assert ["pixel", "accuracy", "0.8765"] in lines
-    (mean,) = (line for line in lines if line[:2] == ["mean", "IoU"])
-    assert mean[2] == "0.2500" and "1" in " ".join(mean[3:])  # it says how many are left out
+    assert ["mean", "image", "Dice", "0.4321"] in lines
+    assert max(map(len, format_table(result).splitlines())) <= 78
+
+
+def test_dice_precision_and_recall_equal_scikit_learn(model, write_voc):
+    rng = np.random.default_rng(3)
+    pairs, truth, prediction, by_image = {}, [], [], []
+    for id in "abc":
+        values = rng.integers(0, 4, (8, 8)).repeat(4, 0).repeat(4, 1)  # what the model will say
+        labels = rng.integers(0, 4, (8, 8)).repeat(4, 0).repeat(4, 1)
+        mask = np.array([*CLASSES.values()], np.uint8)[labels]
+        mask[rng.random(mask.shape) < 0.2] = VOID
+        pairs[id] = np.array(COLOURS, np.uint8)[values], mask
+        (found,) = predict_labels(model, [pairs[id][0]])
+        seen = mask != VOID
+        truth += labels[seen].tolist()
+        prediction += found[seen].tolist()
+        stacks = [np.stack([x[seen] == c for c in (1, 2, 3)]) for x in (labels, found)]
+        by_image.append(f1_score(stacks[0].ravel(), stacks[1].ravel()))
+    result = evaluate(model, open_folder(write_voc(pairs), classes="cat,dog,person"))
+    precision, recall, dice, _ = precision_recall_fscore_support(truth, prediction, labels=range(4))
+    for name, expected in (("precision", precision), ("recall", recall), ("dice", dice)):
+        np.testing.assert_allclose(result[name], expected, rtol=1e-12)
+        np.testing.assert_allclose(result[f"mean_{name}"], expected.mean(), rtol=1e-12)
+    np.testing.assert_allclose(result["mean_image_dice"], np.mean(by_image), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("confusion", "score"),
+    [
+        ([[5, 0], [0, 0]], 1.0),  # no objects, and none predicted
+        ([[5, 1], [0, 0]], 0.0),  # one that is not there
+        ([[5, 0], [2, 0]], 0.0),  # one that is missed
+        ([[5, 1], [1, 2]], 2 * 2 / (3 + 3)),
+        ([[0, 0, 0], [0, 0, 3], [0, 3, 0]], 0.0),  # the right place, the wrong name
+    ],
+)
+def test_the_dice_of_an_image_is_that_of_all_its_objects_together(confusion, score):
+    assert object_dice(np.array(confusion)) == score
 
 
 def test_a_split_of_void_alone_has_no_mean_and_no_warning(model, write_voc, recwarn):
@@ -190,6 +235,8 @@ def test_a_split_of_void_alone_has_no_mean_and_no_warning(model, write_voc, recw
     assert result["iou"] == [None] * 4
     assert result["mean_iou"] is None and result["pixel_accuracy"] is None
     assert format_table(result).count("absent") >= 6
+    assert result["mean_dice"] is None and result["mean_precision"] is None
+    assert result["mean_image_dice"] == 1  # nothing to find, and nothing found
     assert not [warning for warning in recwarn if "mean" in str(warning.message).lower()]
 
 

@@ -243,7 +243,7 @@ def add_evaluate(subparsers: Any) -> None:
     """Defines `voc-seg evaluate`."""
     from voc_seg.commands import evaluate
 
-    sub = add_command(subparsers, evaluate, "score a model: IoU by class at full resolution")
+    sub = add_command(subparsers, evaluate, "score a model: IoU, Dice, precision and recall at full resolution")
     sub.add_argument("model", type=path, metavar="MODEL.keras")
     sub.add_argument("--data", **DATA, help="a folder in VOC's layout, or one that holds VOCdevkit")
     sub.add_argument("--year", **YEAR)

@@ -37,11 +37,18 @@ def evaluate(
             map of class indices.
 
     Returns:
-        A dictionary. `classes`: the C names. `iou`: by class, None if a class is absent from both
-            truth and prediction. `mean_iou`: the mean over the other classes. `pixel_accuracy`:
-            the share of pixels that are right. (Both are None if all pixels are void.)
-            `confusion`: the (C, C) counts of pixels as nested lists, truth by row. `images`: the
-            number of images.
+        A dictionary.
+
+            - `classes`: the C names.
+            - `iou`, `dice`, `precision`, `recall`: C numbers each, 0..1. IoU and Dice are None for
+              a class absent from both truth and prediction, precision for a class that is never
+              predicted, recall for one absent from the truth.
+            - `mean_iou`, `mean_dice`, `mean_precision`, `mean_recall`: over the other classes.
+            - `pixel_accuracy`: the share of pixels that are right; None if all are void.
+            - `mean_image_dice`: the mean over the images of `2 |P and T| / (|P| + |T|)`, with the
+              predicted and the true masks of all object classes stacked; 1 if both are empty.
+            - `confusion`: the (C, C) counts of pixels as nested lists, truth by row.
+            - `images`: the number of images.
 
     Raises:
         FileNotFoundError: there is no such split, or a file is missing.
@@ -63,16 +70,20 @@ def evaluate(
     if not len(ids):
         raise ValueError("split: found an empty list, expected image IDs")
     confusion = np.zeros((len(names), len(names)), np.int64)
+    image_dice = []
     with tqdm(total=len(ids), desc="evaluating", unit="image") as bar:
         for start in range(0, len(ids), batch_size):
             part = ids[start : start + batch_size]
             images, masks = zip(*map(folder.pair, part), strict=True)
             for id, mask, labels in zip(part, masks, predict_labels(model, images), strict=True):
-                confusion += confusion_matrix(mask, labels, len(names))
+                counts = confusion_matrix(mask, labels, len(names))
+                confusion += counts
+                image_dice.append(object_dice(counts))
                 if on_prediction:
                     on_prediction(id, labels)
                 bar.update()
-    return summarise(confusion, names) | {"images": len(ids)}
+    result = summarise(confusion, names)
+    return result | {"mean_image_dice": float(np.mean(image_dice)), "images": len(ids)}
 
 
 def check_classes(model: keras.Model, folder: VOCFolder) -> None:
@@ -153,15 +164,39 @@ def iou_from_confusion(confusion: ArrayLike) -> np.ndarray:
 
 def summarise(confusion: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
     """The scores of a confusion matrix, as `evaluate` returns them."""
-    iou = iou_from_confusion(confusion)
+    hit = np.diag(confusion).astype(np.float64)  # (C,) true positives
+    predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)  # (C,) each
     pixels = confusion.sum()
-    return {
-        "classes": list(names),
-        "iou": [None if np.isnan(value) else float(value) for value in iou],
-        "mean_iou": float(np.nanmean(iou)) if pixels else None,
-        "pixel_accuracy": float(np.trace(confusion) / pixels) if pixels else None,
-        "confusion": confusion.tolist(),
+    scores = {
+        "iou": iou_from_confusion(confusion),
+        "dice": share(2 * hit, predicted + true),
+        "precision": share(hit, predicted),
+        "recall": share(hit, true),
     }
+    result: dict[str, Any] = {"classes": list(names)}
+    for name, values in scores.items():  # by class, then the mean over the classes that have one
+        result[name] = [None if np.isnan(value) else float(value) for value in values]
+        result[f"mean_{name}"] = float(np.nanmean(values)) if np.isfinite(values).any() else None
+    result["pixel_accuracy"] = float(hit.sum() / pixels) if pixels else None
+    result["confusion"] = confusion.tolist()
+    return result
+
+
+def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, and NaN where there is no whole."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+def object_dice(confusion: np.ndarray) -> float:
+    """The Dice score of one image over all its object classes together: 2 |P and T| / (|P| + |T|).
+
+    P and T are the predicted and the true masks of all classes but the background, stacked. Void
+    is left out, and an image without objects, where none are predicted, scores 1. This is the
+    score of the course whose assignment the tutorials follow.
+    """
+    hit = np.diag(confusion)[1:].sum()
+    total = confusion[:, 1:].sum() + confusion[1:].sum()
+    return float(2 * hit / total) if total else 1.0
 
 
 def format_table(result: dict[str, Any]) -> str:
@@ -171,25 +206,38 @@ def format_table(result: dict[str, Any]) -> str:
         result: the dictionary that `evaluate` returns.
 
     Returns:
-        A string of several lines: IoU by class, mean IoU, pixel accuracy.
+        A string of several lines: IoU, Dice, precision and recall by class and in the mean, then
+            pixel accuracy and the mean Dice of the images. A class without a score is "absent", or
+            has "-".
 
     Examples:
-        >>> from voc_seg import format_table
-        >>> result = {"classes": ["background", "cat"], "iou": [0.75, None]}
-        >>> print(format_table({**result, "mean_iou": 0.75, "pixel_accuracy": 0.8}))
-        class             IoU
-        background      0.7500
-        cat             absent
-        mean IoU        0.7500  (without the 1 absent)
-        pixel accuracy  0.8000
+        >>> from voc_seg import build_unet, evaluate, format_table, open_folder, write_shapes
+        >>> folder = open_folder(write_shapes("shapes", train=4, val=2), classes="object")
+        >>> model = build_unet(num_classes=2, filters=2, depth=1)
+        >>> print(format_table(evaluate(model, folder)))
+        class                IoU    Dice  precision  recall
+        background        ...
+        object            ...
+        mean              ...
+        pixel accuracy    ...
+        mean image Dice   ...
     """
-    width = max(map(len, [*result["classes"], "pixel accuracy"]))
-    absent = result["iou"].count(None)
-    note = f"  (without the {absent} absent)" if absent else ""
-    rows = [(name, iou, "") for name, iou in zip(result["classes"], result["iou"], strict=True)]
-    rows += [("mean IoU", result["mean_iou"], note)]
-    rows += [("pixel accuracy", result["pixel_accuracy"], "")]
-    lines = [f"{'class':{width}}    IoU"]
-    for name, value, note in rows:
-        lines.append(f"{name:{width}}  " + ("absent" if value is None else f"{value:.4f}") + note)
+    columns = {"iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall"}
+    width = max(map(len, [*result["classes"], "mean image Dice"]))
+    rows = [("class", [*columns.values()])]
+    for i, name in enumerate(result["classes"]):
+        rows.append((name, [decimal(result[column][i], column) for column in columns]))
+    rows.append(("mean", [decimal(result[f"mean_{column}"], column) for column in columns]))
+    lines = [f"{name:{width}}  {a:>6}  {b:>6}  {c:>9}  {d:>6}" for name, (a, b, c, d) in rows]
+    if None in result["iou"]:
+        lines.append("(absent: in neither truth nor prediction, so left out of the mean)")
+    for name, key in (("pixel accuracy", "pixel_accuracy"), ("mean image Dice", "mean_image_dice")):
+        lines.append(f"{name:{width}}  {decimal(result[key]):>6}")
     return "\n".join(lines)
+
+
+def decimal(value: float | None, column: str = "iou") -> str:
+    """A score with four decimals; where there is none, the class is absent, or just "-"."""
+    if value is None:
+        return "absent" if column in ("iou", "dice") else "-"
+    return f"{value:.4f}"
