@@ -25,6 +25,13 @@ def check_window(window: object) -> None:
         raise ValueError(f"window: found {window}, expected an odd number, so there is a middle")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out; each backend has its own kind."""
+    name = f"{type(error).__name__} {error}".upper().replace("_", "")
+    known = "RESOURCEEXHAUSTED" in name or "OUTOFMEMORY" in name
+    return known or isinstance(error, MemoryError)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message; its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

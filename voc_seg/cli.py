@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from voc_seg.checks import is_out_of_memory
+
 MODELS = ("patch-classifier", "encoder-decoder", "unet", "vgg-transfer")
 
 
@@ -49,9 +51,7 @@ def explain(error: BaseException) -> str | None:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, (OSError, ValueError, ImportError)):  # a backend is not installed
         return str(error)
-    # Besides Python's MemoryError, each backend has its own error for what is too large.
-    name = f"{type(error).__name__} {error}".upper().replace("_", "")
-    if isinstance(error, MemoryError) or "RESOURCEEXHAUSTED" in name or "OUTOFMEMORY" in name:
+    if is_out_of_memory(error):
         return "not enough memory; try smaller images, batches or networks"
     return None
 
@@ -243,7 +243,9 @@ def add_evaluate(subparsers: Any) -> None:
     """Defines `voc-seg evaluate`."""
     from voc_seg.commands import evaluate
 
-    sub = add_command(subparsers, evaluate, "score a model: IoU, Dice, precision and recall at full resolution")
+    sub = add_command(
+        subparsers, evaluate, "score a model: IoU, Dice, precision and recall at full resolution"
+    )
     sub.add_argument("model", type=path, metavar="MODEL.keras")
     sub.add_argument("--data", **DATA, help="a folder in VOC's layout, or one that holds VOCdevkit")
     sub.add_argument("--year", **YEAR)

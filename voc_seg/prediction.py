@@ -6,7 +6,7 @@ import cv2
 import keras
 import numpy as np
 
-from voc_seg.checks import check_whole
+from voc_seg.checks import check_whole, first_line, is_out_of_memory
 from voc_seg.data.images import LONGEST, check_image, letterbox
 from voc_seg.models.saving import class_layer, labels_windows
 
@@ -55,7 +55,12 @@ def predict_labels(
         size = min(DEFAULT_SIZE, max(max(image.shape[:2]) for image in images))
     check_whole("size", size, high=LONGEST)
     batch = np.stack([letterbox(image, size) for image in images])  # (B, size, size, 3)
-    probabilities = np.asarray(model.predict_on_batch(batch.astype("float32")))
+    try:
+        probabilities = np.asarray(model.predict_on_batch(batch.astype("float32")))
+    except Exception as error:  # a damaged model; the backends raise arbitrary exceptions
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(f"model: {model.name} cannot be run ({first_line(error)})") from None
     if not np.isfinite(probabilities).all():
         raise ValueError(
             f"model: {model.name} gives NaN or infinity in place of probabilities; its training "

@@ -33,7 +33,7 @@ def read_image(path: str | Path) -> np.ndarray:
     applied, and transparent pixels are shown on white.
 
     Args:
-        path: a JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or JPEG 2000 file.
+        path: a JPEG, PNG, WebP, TIFF, BMP, GIF or PPM file.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -55,8 +55,9 @@ def read_image(path: str | Path) -> np.ndarray:
         picture = open_picture(data)
         if picture.format in ("JPEG", "MPO"):
             return decode_jpeg(data, picture)
+        deep = picture.mode.startswith("I;16") or (picture.mode, picture.format) == ("I", "PPM")
         picture = ImageOps.exif_transpose(load(picture))
-        if picture.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255
+        if deep:  # Pillow would clip 16 bits at 255
             grey = np.array(picture) // 256
             return np.repeat(grey[..., None], 3, axis=-1).astype(np.uint8)
         if picture.mode in ("I", "F"):

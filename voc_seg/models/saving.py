@@ -3,6 +3,7 @@
 A model remembers in its last layer, `ClassProbabilities`, so the memory is saved with it.
 """
 
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -163,7 +164,12 @@ def load_model(path: str | Path) -> keras.Model:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: is not a .keras file, or is cut off")
     try:
-        return keras.models.load_model(path)
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()  # Keras would go on with other weights
+        if damaged:
+            raise ValueError(f"its part {damaged} is damaged")
+        with warnings.catch_warnings(action="ignore"):
+            return keras.models.load_model(path)
     except Exception as error:  # zipfile, h5py and Keras raise arbitrary exceptions
         raise ValueError(
             f"{path}: is not a model that Keras can load ({first_line(error)})"
