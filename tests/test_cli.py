@@ -1,7 +1,13 @@
 """The command line: what works from end to end, and what users get wrong."""
 
 import json
+import os
+import shlex
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -377,3 +383,72 @@ def test_running_out_of_memory_is_reported_in_one_sentence(shapes, monkeypatch, 
 
     monkeypatch.setattr(commands, "evaluate", evaluate)
     refused(["evaluate", "m.keras", "--data", shapes], capsys, "memory", "smaller images")
+
+
+# The terminal
+
+
+def shell(command, folder):
+    """Runs a line of bash in a folder, where `voc-seg` is this one."""
+    line = command.replace("voc-seg", f"{shlex.quote(sys.executable)} -m voc_seg")
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True)
+
+
+SHAPES = "voc-seg shapes --data s --train 2 --val 1"
+
+
+@pytest.mark.parametrize(
+    ("streams", "status", "message"),
+    [
+        ("2>&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        (">/dev/full", 2, "voc-seg: error: standard output: No space left on device\n"),
+        ("2>/dev/null | true; exit ${PIPESTATUS[0]}", 1, ""),
+    ],
+)
+def test_a_closed_or_full_stream_costs_no_result(tmp_path, streams, status, message):
+    done = shell(f"{SHAPES} {streams}", tmp_path)
+    assert (tmp_path / "s" / "labels.txt").is_file()
+    assert done.returncode == status
+    assert done.stderr.endswith(message) and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_one_line_even_where_it_arrives_as_another_error(shapes, monkeypatch, capsys):
+    def evaluate(options):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(commands, "evaluate", evaluate)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", "m.keras", "--data", str(shapes)])
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "voc-seg: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_hint_names_the_help_of_its_command(capsys):
+    for arguments in (
+        ["train", "unet", "--data", "x", "--out", "y", "--foo"],
+        ["shapes", "--data", "x", "--foo"],
+    ):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert f"(see voc-seg {arguments[0]} --help)" in capsys.readouterr().err
+
+
+def test_class_names_that_the_terminal_or_matplotlib_could_misread(shapes, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    (data / "labels.txt").write_text("background\n$$\n$x^\n猫\n_ring\n", encoding="utf-8")
+    environment = "LC_ALL=C PYTHONUTF8=0 NO_COLOR=1 TF_CPP_MIN_LOG_LEVEL=3"
+    options = "--size 16 --filters 2 --epochs 1 --batch-size 4"
+    done = shell(f"{environment} voc-seg train unet --data data --out run {options}", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+    assert "\x1b" not in done.stdout  # no colours or moving cursor
+    assert (tmp_path / "run" / "examples.png").is_file()

@@ -1,7 +1,9 @@
 """Results on disk: written in one step, never over data, and one process to a folder."""
 
+import errno
 import shutil
 
+import filelock
 import pytest
 from helpers import other_process_in, sentence, snapshot
 
@@ -110,3 +112,16 @@ def test_what_a_kill_leaves_in_the_first_moment_is_not_a_run(tmp_path, name):
     check_run(tmp_path, resume=False)
     with pytest.raises(FileNotFoundError, match="start one without resume"):
         check_run(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSYS, "no"), NotImplementedError("no flock")])
+def test_a_file_system_without_locks_gets_one_warning(tmp_path, monkeypatch, capsys, error):
+    def acquire(lock, *arguments):
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with lock_folder(tmp_path / "run"):
+        write_safely(tmp_path / "run" / "a.txt", lambda path: path.write_text("a"))
+    assert snapshot(tmp_path / "run") == {"a.txt": b"a"}
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert "warning" in warning and str(tmp_path / "run") in warning and "no locks" in warning
