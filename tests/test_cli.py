@@ -452,3 +452,23 @@ def test_class_names_that_the_terminal_or_matplotlib_could_misread(shapes, tmp_p
     assert "Traceback" not in done.stderr and "Warning" not in done.stderr
     assert "\x1b" not in done.stdout  # no colours or moving cursor
     assert (tmp_path / "run" / "examples.png").is_file()
+
+
+def test_a_model_of_merged_classes_needs_no_telling(shapes, tmp_path):
+    run, masks = tmp_path / "run", tmp_path / "masks"
+    data = ["--data", str(shapes)]
+    main(["train", "unet", *data, "--classes", "round=ring+disc,star", "--out", str(run), *TINY])
+    json_file = tmp_path / "r.json"
+    model = str(run / "best.keras")
+    main(["evaluate", model, *data, "--json", str(json_file), "--masks", str(masks)])
+    confusion = np.zeros((3, 3), int)
+    for path in masks.iterdir():
+        truth = np.array(Image.open(shapes / "SegmentationClass" / path.name))
+        found = np.array(Image.open(path))
+        assert set(np.unique(found)) <= {0, 4, 3}  # a ring's value stands for round
+        table = {0: 0, 1: 1, 4: 1, 3: 2, 2: 0}  # a disc is round, a square background
+        for t, f in zip(truth[truth != 255], found[truth != 255], strict=True):
+            confusion[table[t], table[f]] += 1
+    result = json.loads(json_file.read_text())
+    assert result["classes"] == ["background", "round", "star"]
+    assert result["confusion"] == confusion.tolist()

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import socket
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         if start >= len(server.body):
             return self.send_error(416)
         body = server.body[start:]
+        body = body[::-1] if how == "wrong" else body
         self.send_response(206 if start else 200)
         if start:
             last, total = len(server.body) - 1, len(server.body)
@@ -81,7 +83,7 @@ def server(monkeypatch):
         server.script, server.requests, server.stop = [], [], threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("no_proxy", "*")
-        monkeypatch.setattr(download, "HOST", server.url + "/voc{year}/")
+        monkeypatch.setattr(download, "SOURCES", (server.url + "/voc{year}/",))
         monkeypatch.setattr(download, "PAUSES", (0, 0))
         monkeypatch.setattr(download, "CHUNK", 512)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -198,7 +200,7 @@ def test_a_corrupted_download_is_deleted_and_both_md5s_are_named(server, tmp_pat
     good = server.body
     server.body = good[:-1] + b"x"
     found, expected = (hashlib.md5(body).hexdigest() for body in (server.body, good))
-    fails(ValueError, f"tiny.tar.part.*{found}, expected {expected}", tmp_path)
+    fails(ValueError, f"tiny.tar: .*{found}, expected {expected}.*deleted", tmp_path)
     assert [*tmp_path.iterdir()] == []
     server.body = good
     assert snapshot(download_voc(tmp_path)) == FILES
@@ -385,3 +387,50 @@ def test_archive_and_mirror_together_are_an_error(tmp_path):
 
 def test_an_archive_that_is_not_a_file_is_an_error(tmp_path):
     fails(FileNotFoundError, "^archive: .* is not a file", tmp_path, archive=tmp_path)
+
+
+@pytest.fixture
+def two_sources(server, monkeypatch):
+    """Two sources on the server, asked once each: SERVER/a and SERVER/b."""
+    monkeypatch.setattr(download, "SOURCES", (f"{server.url}/a", f"{server.url}/b/"))
+    monkeypatch.setattr(download, "PAUSES", ())
+    return server
+
+
+@pytest.mark.parametrize("how", [404, 403, 500, "page", "wrong"])
+def test_where_a_source_fails_the_next_one_is_asked(two_sources, tmp_path, how):
+    two_sources.script = [how]
+    assert snapshot(download_voc(tmp_path)) == FILES
+    assert [path for path, _ in two_sources.requests] == ["/a/tiny.tar", "/b/tiny.tar"]
+
+
+def test_what_came_from_one_source_is_continued_at_the_next(two_sources, tmp_path):
+    two_sources.script = ["cut"]
+    assert snapshot(download_voc(tmp_path)) == FILES
+    half = len(two_sources.body) // 2
+    assert two_sources.requests == [("/a/tiny.tar", None), ("/b/tiny.tar", f"bytes={half}-")]
+
+
+def test_a_source_that_does_not_answer_is_left_for_the_next(two_sources, tmp_path, monkeypatch):
+    with socket.socket() as closed:  # a port where nobody listens
+        closed.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
+    monkeypatch.setattr(download, "SOURCES", (dead, f"{two_sources.url}/b"))
+    assert snapshot(download_voc(tmp_path)) == FILES
+
+
+def test_the_last_message_names_every_source(two_sources, tmp_path):
+    two_sources.script = [404, 503]
+    message = r"/a/tiny\.tar: HTTP error 404 .*/b/tiny\.tar: HTTP error 503 .*call again"
+    fails(OSError, message, tmp_path)
+    two_sources.script = ["wrong", 404]
+    fails(ValueError, r"/a/tiny\.tar: is not the official archive .*/b/.*404", tmp_path)
+    assert not [*tmp_path.glob("*.part")]
+
+
+def test_the_sources_have_the_archives_under_their_official_names():
+    for source in download.SOURCES:
+        name = download.ARCHIVES[2012][0]
+        url = download.archive_url(source.format(year=2012), name)
+        assert url.startswith("http") and url.endswith(f"/{name}") and "{" not in url
+    assert download.SOURCES[0].startswith("https://")

@@ -439,3 +439,27 @@ def test_ids_with_an_ending_labels_below_the_background_and_odd_years_are_refuse
     (path / "labels.txt").mkdir()  # then nobody means VOC's names
     with pytest.raises(ValueError, match=r"labels\.txt.*expected a text file"):
         open_folder(path)
+
+
+def test_merged_classes_can_be_written_as_text_and_as_a_dictionary(write_voc):
+    labels = ["background", "cat", "dog", "car", "a=b"]
+    mask = np.array([[0, 1, 2, 3, 4, VOID]], np.uint8)
+    path = write_voc({"a": (np.zeros((1, 6, 3), np.uint8), mask)}, labels)
+    written = open_folder(path, classes=" animal = dog + cat , car")
+    assert written == open_folder(path, classes=["animal=dog+cat", "car"])
+    assert written == open_folder(path, classes={"animal": ["dog", "cat"], "car": ["car"]})
+    assert written.classes == {"background": 0, "animal": 2, "car": 3}  # a dog's value
+    assert written.pair("a")[1].tolist() == [[0, 1, 1, 2, 0, VOID]]
+    assert open_folder(path, classes="a=b").classes == {"background": 0, "a=b": 4}
+
+
+@pytest.mark.parametrize(
+    "classes",
+    ["pet=", "pet=cat+", "pet=cat+cat", "pet=cat,cat", "pet=cow", "background=cat", "=cat"],
+)
+def test_merged_classes_that_make_no_sense_are_refused(write_voc, classes):
+    image, mask = np.zeros((1, 6, 3), np.uint8), np.zeros((1, 6), np.uint8)
+    path = write_voc({"a": (image, mask)}, ["background", "cat", "dog"])
+    with pytest.raises(ValueError, match=r"^classes: ") as caught:
+        open_folder(path, classes=classes)
+    assert "\n" not in str(caught.value)

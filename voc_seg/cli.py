@@ -195,7 +195,7 @@ def add_train(subparsers: Any) -> None:
     sub.add_argument(
         "--classes",
         default="all",
-        help="all (default), object, or a list without the background: cat,dog,cow",
+        help="all (default), object, or a list without the background: cat,dog or pet=cat+dog,cow",
     )
     sub.add_argument(
         "--size", **number(1, 224, 1 << 14), help="side of the images in pixels; default: 224"

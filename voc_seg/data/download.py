@@ -12,6 +12,7 @@ import shutil
 import sys
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryDirectory
 
@@ -22,7 +23,15 @@ from tqdm import tqdm
 from voc_seg.data.voc import read_lines
 from voc_seg.files import lock_folder
 
-HOST = "http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/"
+# Tried in turn. The archives are the same, so a download that starts at one continues at the next.
+SOURCES = (
+    # The official address since September 2025. For 2009 it follows the pattern of the other years;
+    # nobody here has seen it answer.
+    "https://thor.robots.ox.ac.uk/pascal/VOC/voc{year}/",
+    "https://huggingface.co/datasets/DerrickUnleashed/Pascal_VOC/resolve/main/",
+    # The old official host, off for half a year; since March 2026 it redirects to the first.
+    "http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/",
+)
 # Year: (file name, md5), as in torchvision's loader (torchvision/datasets/voc.py).
 ARCHIVES = {
     2007: ("VOCtrainval_06-Nov-2007.tar", "c52e279531787c972589f7e41ab4ae64"),
@@ -33,7 +42,7 @@ ARCHIVES = {
     2012: ("VOCtrainval_11-May-2012.tar", "6cd6e144f989b92b3379bac3b3de84fd"),
 }
 TIMEOUT = 30  # seconds without a single byte
-PAUSES = (1, 3, 10)  # seconds before each further try
+PAUSES = (1, 5)  # seconds before each further try at one source
 CHUNK = 1 << 16  # bytes
 
 
@@ -45,7 +54,8 @@ def download_voc(
 ) -> Path:
     """Downloads PASCAL VOC, training and validation, into a folder.
 
-    An interrupted download is continued by the next call; a complete data set is left as it is.
+    Three sources are tried in turn. An interrupted download is continued by the next call, and a
+    complete data set is left as it is. The archive of 2009 is 936 MB, that of 2012 is 2.0 GB.
 
     Source: Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010.
 
@@ -54,7 +64,7 @@ def download_voc(
             needs room for the archive and its content together (twice the archive's size).
         year: 2007 to 2012.
         archive: the official tar file, if you have it already; it is only read.
-        mirror: http(s) URL to use in place of the official host: the folder that holds the archive
+        mirror: http(s) URL to use in place of these sources: the folder that holds the archive
             under its official name, or the archive itself (ends in `.tar`).
 
     Returns:
@@ -85,8 +95,13 @@ def download_voc(
         try:
             with lock_folder(Path(data)):
                 if archive is None:
-                    fetch(mirror or HOST.format(year=year), name, md5, part)
-                check_md5(part if archive is None else Path(archive), md5, part)
+                    sources = [mirror] if mirror else [s.format(year=year) for s in SOURCES]
+                    fetch([archive_url(source, name) for source in sources], md5, part)
+                elif (found := md5_of(Path(archive))) != md5:
+                    raise ValueError(
+                        f"{archive}: is not the official archive (md5 {found}, expected {md5}); "
+                        f"a tar of another origin can be unpacked by hand into {data}"
+                    )
                 unpack(part if archive is None else Path(archive), folder)
         except OSError as error:
             if error.strerror is None or isinstance(error, BlockingIOError):
@@ -117,39 +132,54 @@ def first_missing(folder: Path) -> str | None:
     return None
 
 
-def check_md5(tar: Path, md5: str, part: Path) -> None:
-    """Raises a ValueError unless a file is the official archive; deletes a wrong download."""
-    found = md5_of(tar)
-    if found == md5:
-        return
-    advice = f"a tar of another origin can be unpacked by hand into {part.parent}"
-    if tar == part:
-        part.unlink()
-        advice = "it was deleted; call again, or use another mirror or archive"
-    raise ValueError(f"{tar}: is not the official archive (md5 {found}, expected {md5}); {advice}")
-
-
 def md5_of(path: Path) -> str:
     """The md5 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def fetch(source: str, name: str, md5: str, part: Path) -> None:
-    """Downloads an archive to `part`, continuing what an earlier call left there."""
-    url = source if source.endswith(".tar") else f"{source.rstrip('/')}/{name}"
+def archive_url(source: str, name: str) -> str:
+    """The URL of an archive, from that of its folder or of itself."""
+    return source if source.endswith(".tar") else f"{source.rstrip('/')}/{name}"
+
+
+def fetch(urls: Sequence[str], md5: str, part: Path) -> None:
+    """Downloads an archive to `part` from the first source that has it; the md5 decides."""
     if part.is_file() and md5_of(part) == md5:  # an earlier call could not unpack it
         return
+    problems, wrong = [], False
+    for url in urls:
+        problem = download_from(url, part)
+        if problem is None:
+            found = md5_of(part)
+            if found == md5:
+                return
+            part.unlink()
+            problem = (
+                f"is not the official archive (md5 {found}, expected {md5}), so it was deleted"
+            )
+            wrong = True
+        problems.append(f"{url}: {problem}")
+        if url != urls[-1]:
+            tqdm.write(f"{problems[-1]}: trying the next source", file=sys.stderr)
+    advice = "call again to continue, or use another mirror, or an archive"
+    raise (ValueError if wrong else OSError)("; ".join([*problems, advice]))
+
+
+def download_from(url: str, part: Path) -> str | None:
+    """Downloads a file, continuing what is in `part`; returns what went wrong, if anything."""
+    reason = ""
     for pause in (*PAUSES, None):
         try:
-            return append(url, part)
+            append(url, part)
+            return None
         except requests.HTTPError as error:
             status = error.response.status_code
             reason = f"HTTP error {status} {error.response.reason}"
             if status == 416:  # no such range: `part` is not the beginning of this archive
                 part.unlink(missing_ok=True)
             elif status < 500 and status not in (408, 429):  # asking again will not help
-                raise OSError(f"{url}: {reason}; use another mirror, or an archive") from None
+                return reason
         except (requests.ConnectionError, requests.Timeout) as error:
             # "HTTPConnectionPool(host=...): Read timed out." and the like: keep only the end.
             reason = re.sub(r".*(?:>|\)): |\(read timeout.*", "", str(error)).strip("\"')( .")
@@ -158,7 +188,7 @@ def fetch(source: str, name: str, md5: str, part: Path) -> None:
         if pause is not None:
             tqdm.write(f"{reason}: trying again in {pause} s", file=sys.stderr)
             time.sleep(pause)
-    raise OSError(f"{url}: {reason}; call again to continue, or use another mirror, or an archive")
+    return reason
 
 
 def append(url: str, part: Path) -> None:

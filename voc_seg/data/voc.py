@@ -159,7 +159,8 @@ def open_folder(
         year: which `VOC20xx`, if there are several. Default: the only one, or else 2009.
         classes: "all" for every class; "object" for two classes, background and object, which
             merges all others; a list of names (or a comma-separated string): these classes in
-            this order, all others become background; or `{class: [names that it merges]}`.
+            this order, all others become background. A name may merge several: "animal=cat+dog",
+            or as a dictionary `{"animal": ["cat", "dog"]}`.
 
     Returns:
         A `VOCFolder`.
@@ -199,8 +200,7 @@ def choose(
         listed = classes.split(",") if isinstance(classes, str) else classes
         if not all(isinstance(name, str) for name in listed):
             raise ValueError(f"classes: found {classes!r}, expected names")
-        listed = [name.strip() for name in listed] if classes != "all" else foreground
-        pairs = [(name, (name,)) for name in listed]
+        pairs = [parse_class(text, names) for text in (foreground if classes == "all" else listed)]
     else:
         raise ValueError(f"classes: found {classes!r}, expected 'all', 'object' or a list of names")
     known = f"{path} has {', '.join(foreground)} (or give 'all' or 'object')"
@@ -209,9 +209,17 @@ def choose(
         if member not in foreground or members.count(member) > 1:
             problem = "is listed twice" if member in foreground else "is not a class"
             raise ValueError(f"classes: {member!r} {problem}; {known}")
-    if not pairs or not all(group for _, group in pairs) or names[0] in dict(pairs):
+    if not pairs or not all(name and group for name, group in pairs) or names[0] in dict(pairs):
         raise ValueError(f"classes: found {classes!r}, expected names of classes; {known}")
     return tuple(pairs)
+
+
+def parse_class(text: str, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """A class and its members: `cat`, or merged `animal=cat+dog`."""
+    name, merges, members = text.partition("=")
+    if text.strip() in names or not merges:
+        return text.strip(), (text.strip(),)
+    return name.strip(), tuple(member.strip() for member in members.split("+"))
 
 
 def find_folder(data: Path, year: int | str | None = None) -> Path:
