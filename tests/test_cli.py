@@ -472,3 +472,21 @@ def test_a_model_of_merged_classes_needs_no_telling(shapes, tmp_path):
     result = json.loads(json_file.read_text())
     assert result["classes"] == ["background", "round", "star"]
     assert result["confusion"] == confusion.tolist()
+
+
+def test_a_folder_of_images_is_predicted_and_one_class_is_cut_out(run, shapes, tmp_path, capsys):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for i, path in enumerate(sorted((shapes / "JPEGImages").iterdir())[:3]):
+        shutil.copy(path, photos / f"{i}.JPG")
+    (photos / "notes.txt").write_text("not an image")
+    arguments = ["predict", run / "best.keras", photos, "--out", out, "--cutout"]
+    main([str(word) for word in [*arguments, "--keep", "ring,star"]])
+    for i in range(3):
+        mask = np.array(Image.open(out / f"{i}.png"))
+        alpha = np.array(Image.open(out / f"{i}_cutout.png"))[..., 3]
+        assert np.array_equal(alpha, np.where((mask == 3) | (mask == 4), 255, 0))
+    refused([*arguments, "--keep", "cat"], capsys, "--keep", "cat", "ring")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(["predict", run / "best.keras", empty, "--out", out], capsys, empty, "no images")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from colours import CLASSES, COLOURS, colour_model, colour_pairs
-from helpers import sentence
+from helpers import random_images, sentence
 
 from voc_seg import (
     ClassProbabilities,
@@ -169,3 +169,15 @@ def test_cut_out_keeps_the_object_and_hides_the_rest():
     for row, column in np.ndindex(labels.shape):
         visible = [*image[row, column], 255] if labels[row, column] else [0, 0, 0, 0]
         assert found[row, column].tolist() == visible
+
+
+def test_cut_out_keeps_the_classes_that_are_asked_for():
+    image = random_images(4, 6)
+    labels = np.random.default_rng(1).integers(0, 4, (4, 6))
+    for keep in ([2], [1, 3], [0], []):
+        expected = np.dstack([image, np.full((4, 6), 255, np.uint8)])
+        for row in range(4):
+            for column in range(6):
+                if labels[row, column] not in keep:
+                    expected[row, column] = 0
+        assert np.array_equal(cut_out(image, labels, keep), expected)

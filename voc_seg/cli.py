@@ -260,10 +260,11 @@ def add_predict(subparsers: Any) -> None:
 
     sub = add_command(subparsers, predict, "label the pixels of your own images")
     sub.add_argument("model", type=path, metavar="MODEL.keras")
-    sub.add_argument("images", type=path, nargs="+", metavar="IMAGE")
+    sub.add_argument("images", type=path, nargs="+", metavar="IMAGE", help="files, or folders")
     sub.add_argument("--out", type=path, required=True, metavar="DIR")
     sub.add_argument("--overlay", action="store_true", help="classes in colours, with a legend")
     sub.add_argument("--cutout", action="store_true", help="the object on a transparent background")
+    sub.add_argument("--keep", metavar="CLASSES", help="which classes to cut out; default: all")
 
 
 def path(text: str) -> Path:

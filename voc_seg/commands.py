@@ -30,6 +30,9 @@ from voc_seg.files import (
 if TYPE_CHECKING:
     import keras
 
+# Of the files that are taken from a folder of images.
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm")
+
 
 def demo(options: Namespace) -> None:
     """`voc-seg demo`: trains five models and compares them."""
@@ -244,6 +247,7 @@ def classes_argument(model: "keras.Model", names: Sequence[str]) -> Any:
 
 def predict(options: Namespace) -> None:
     """`voc-seg predict`: labels images and writes one mask for each."""
+    options.images = list_images(options.images)
     check_exists(options.model, *options.images)
     endings = ["", *(["_overlay"] if options.overlay else [])]
     endings += ["_cutout"] if options.cutout else []
@@ -257,6 +261,7 @@ def predict(options: Namespace) -> None:
 
     model = load_segmenter(options.model)
     classes = get_classes(model) or {f"class {i}": i for i in range(model.output_shape[-1])}
+    keep = None if options.keep is None else class_indices(options.keep, list(classes))
     make_folder(options.out)
     for path in tqdm(options.images, desc="predicting", unit="image"):
         image = read_image(path)
@@ -267,10 +272,33 @@ def predict(options: Namespace) -> None:
             figure = plots.plot_overlay(image, labels, classes)
             write_safely(f"{target}_overlay.png", partial(figure.savefig, dpi=200))
         if options.cutout:
-            write_image(f"{target}_cutout.png", cut_out(image, labels))
-            if not labels.any():
+            pixels = cut_out(image, labels, keep)
+            write_image(f"{target}_cutout.png", pixels)
+            if not pixels[..., 3].any():
                 tqdm.write(f"{path}: no object found, so the cut-out is empty", file=sys.stderr)
     print(f"{len(options.images)} predicted; see {options.out}")
+
+
+def list_images(paths: Sequence[Path]) -> list[Path]:
+    """The paths, with each folder replaced by the images in it."""
+    images = []
+    for path in paths:
+        found = [path]
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
+        if not found:
+            raise ValueError(f"{path}: holds no images; expected files with {', '.join(ENDINGS)}")
+        images += found
+    return images
+
+
+def class_indices(names: str, classes: Sequence[str]) -> list[int]:
+    """The class indices of a comma-separated list of names."""
+    wanted = [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in classes:
+            raise ValueError(f"--keep: found {name!r}, expected one of {', '.join(classes)}")
+    return [classes.index(name) for name in wanted]
 
 
 def check_exists(*paths: Path) -> None:

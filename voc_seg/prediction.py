@@ -113,15 +113,16 @@ def label_values(labels: np.ndarray, classes: Mapping[str, int]) -> np.ndarray:
     return np.array(list(classes.values()), np.uint8)[labels]
 
 
-def cut_out(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Cuts the object out of an image: everything that is not background.
+def cut_out(image: np.ndarray, labels: np.ndarray, keep: Sequence[int] | None = None) -> np.ndarray:
+    """Cuts the object out of an image: everything that is not background, or the classes to keep.
 
     Args:
         image: (H, W, 3) uint8, RGB.
         labels: (H, W) integers, class indices; 0 is the background.
+        keep: the class indices to keep. Default: all but 0.
 
     Returns:
-        (H, W, 4) uint8, RGBA: transparent, and black, where the background is.
+        (H, W, 4) uint8, RGBA: transparent, and black, where nothing is kept.
 
     Raises:
         ValueError: the sizes of image and label map differ, or the image is not uint8 RGB.
@@ -139,5 +140,6 @@ def cut_out(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
             f"labels: found {labels.dtype} {labels.shape}, expected integers {image.shape[:2]} as "
             "the image"
         )
-    alpha = np.where(labels == 0, 0, 255).astype(np.uint8)  # (H, W)
+    kept = labels != 0 if keep is None else np.isin(labels, keep)
+    alpha = np.where(kept, 255, 0).astype(np.uint8)  # (H, W)
     return np.dstack([np.where(alpha[..., None], image, 0), alpha])
