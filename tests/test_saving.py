@@ -243,3 +243,14 @@ def test_a_model_saved_by_0_1_0_gives_the_same_probabilities(name, tmp_path):
         if found.ndim > expected.ndim:  # the patch classifier, made dense
             found = found[:, 4, 4]
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_that_has_diverged_is_refused_by_its_name(tmp_path, value):
+    model, path = build_unet(3, filters=2, depth=1), tmp_path / "diverged.keras"
+    weights = model.get_weights()
+    weights[-1][0] = value
+    model.set_weights(weights)
+    model.save(path)
+    with pytest.raises(ValueError, match=r"diverged\.keras: its weights are NaN or infinite"):
+        load_segmenter(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from voc_seg.checks import check_whole, first_line
 from voc_seg.data.images import LONGEST, VOID
@@ -132,8 +133,8 @@ def load_segmenter(path: str | Path) -> keras.Model:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a Keras model, does not label pixels, or its stored classes are
-            damaged.
+        ValueError: it is not a Keras model, does not label pixels, its stored classes are damaged,
+            or its weights are not finite.
 
     Examples:
         >>> from voc_seg import build_unet, load_segmenter
@@ -149,6 +150,8 @@ def load_segmenter(path: str | Path) -> keras.Model:
             check_memory(model, layer.classes, layer.image_size, layer.members)
         elif layer is not None and layer.image_size is not None:
             check_whole("image_size", layer.image_size, high=LONGEST)
+        if not all(np.isfinite(values.astype("float32")).all() for values in model.get_weights()):
+            raise ValueError("its weights are NaN or infinite; its training has diverged")
         return to_dense(model) if windows else model
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
