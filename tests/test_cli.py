@@ -1,5 +1,6 @@
 """The command line: what works from end to end, and what users get wrong."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -429,6 +430,19 @@ def test_ctrl_c_is_one_line_even_where_it_arrives_as_another_error(shapes, monke
     assert caught.value.code == 130
     assert capsys.readouterr().err == "voc-seg: interrupted\n"
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_that_a_library_swallows_is_not_forgotten(shapes, monkeypatch, capsys):
+    def evaluate(options):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+
+    monkeypatch.setattr(commands, "evaluate", evaluate)
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", "m.keras", "--data", str(shapes)])
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "voc-seg: interrupted\n"
 
 
 def test_a_hint_names_the_help_of_its_command(capsys):

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from pathlib import Path
 
 import filelock
 import pytest
@@ -74,7 +75,7 @@ def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
     assert snapshot(tmp_path) == {}
 
 
-def test_masks_are_safe_where_their_folder_is_a_link(shapes, tmp_path):
+def test_masks_are_safe_where_their_folder_is_a_link(shapes, tmp_path, monkeypatch):
     data = tmp_path / "data"
     shutil.copytree(shapes, data)
     elsewhere = tmp_path / "elsewhere"
@@ -85,6 +86,12 @@ def test_masks_are_safe_where_their_folder_is_a_link(shapes, tmp_path):
         with pytest.raises(ValueError, match="is in a data set"):
             check_target(target, [image])
     check_target(tmp_path / "results", [image])
+    monkeypatch.chdir(data / "SegmentationClass")  # as a shell does
+    monkeypatch.setenv("PWD", str(data / "SegmentationClass"))
+    with pytest.raises(ValueError, match="is in a data set"):
+        check_target(Path("."))
+    monkeypatch.setenv("PWD", str(tmp_path))  # not where we are
+    check_target(Path("."))
 
 
 def test_a_circle_of_links_is_no_target(tmp_path):

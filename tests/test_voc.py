@@ -455,7 +455,16 @@ def test_merged_classes_can_be_written_as_text_and_as_a_dictionary(write_voc):
 
 @pytest.mark.parametrize(
     "classes",
-    ["pet=", "pet=cat+", "pet=cat+cat", "pet=cat,cat", "pet=cow", "background=cat", "=cat"],
+    [
+        "pet=",
+        "pet=cat+",
+        "pet=cat+cat",
+        "pet=cat,cat",
+        "pet=cow",
+        "background=cat",
+        "=cat",
+        "pet=cat,pet=dog",
+    ],
 )
 def test_merged_classes_that_make_no_sense_are_refused(write_voc, classes):
     image, mask = np.zeros((1, 6, 3), np.uint8), np.zeros((1, 6), np.uint8)

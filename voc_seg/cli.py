@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if unknown:
                 options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
             options.run(options)
+            if interrupted:  # a library caught Ctrl-C as if it were its own error
+                raise KeyboardInterrupt
             sys.stdout.flush()
         except BrokenPipeError:  # the reader of the output has seen enough
             sys.exit(1)

@@ -247,6 +247,8 @@ def classes_argument(model: "keras.Model", names: Sequence[str]) -> Any:
 
 def predict(options: Namespace) -> None:
     """`voc-seg predict`: labels images and writes one mask for each."""
+    if options.keep is not None and not options.cutout:
+        print("--keep has no effect without --cutout", file=sys.stderr)
     options.images = list_images(options.images)
     check_exists(options.model, *options.images)
     endings = ["", *(["_overlay"] if options.overlay else [])]

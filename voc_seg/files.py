@@ -67,7 +67,10 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 def data_sets(*paths: Path) -> list[Path]:
     """The data sets that paths are in, as they are written or after following links."""
-    written = [Path(os.path.abspath(path)) for path in paths]
+    # Inside a linked folder the system knows only where the link leads; the shell remembers it.
+    here = os.environ.get("PWD", "")
+    here = here if os.path.isdir(here) and os.path.samefile(here, ".") else os.getcwd()
+    written = [Path(os.path.normpath(os.path.join(here, path))) for path in paths]
     above = {folder for path in (*written, *map(real_path, paths)) for folder in path.parents}
     return [folder for folder in above if (folder / "ImageSets").is_dir()]
 

@@ -209,8 +209,11 @@ def choose(
         if member not in foreground or members.count(member) > 1:
             problem = "is listed twice" if member in foreground else "is not a class"
             raise ValueError(f"classes: {member!r} {problem}; {known}")
-    if not pairs or not all(name and group for name, group in pairs) or names[0] in dict(pairs):
-        raise ValueError(f"classes: found {classes!r}, expected names of classes; {known}")
+    found = dict(pairs)
+    if not found or len(found) < len(pairs) or "" in found or names[0] in found:
+        raise ValueError(
+            f"classes: found {classes!r}, expected different names of classes; {known}"
+        )
     return tuple(pairs)
 
 

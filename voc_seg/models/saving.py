@@ -104,6 +104,9 @@ def check_memory(model: keras.Model, classes: object, image_size: object, member
         and all(isinstance(name, str) for group in members.values() for name in group)
     ):
         raise ValueError(f"members: found {members!r}; expected a list for each of {wanted}")
+    merged = [name for group in (members or {}).values() for name in group]
+    if len(set(merged)) < len(merged):
+        raise ValueError(f"members: found {members!r}; expected each name once")
 
 
 def labels_windows(model: keras.Model) -> bool:
