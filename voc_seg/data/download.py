@@ -25,8 +25,8 @@ from voc_seg.files import lock_folder
 
 # Tried in turn. The archives are the same, so a download that starts at one continues at the next.
 SOURCES = (
-    # The official address since September 2025. For 2009 it follows the pattern of the other years;
-    # nobody here has seen it answer.
+    # The official address since September 2025. For 2009 it was inferred from the other years,
+    # and has not been seen to answer.
     "https://thor.robots.ox.ac.uk/pascal/VOC/voc{year}/",
     "https://huggingface.co/datasets/DerrickUnleashed/Pascal_VOC/resolve/main/",
     # The old official host, off for half a year; since March 2026 it redirects to the first.
