@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def explain(error: BaseException) -> str | None:
-    """What a failure means, in one sentence; None for an error that nobody expected."""
+    """What a failure means, in one sentence; None for an unexpected error."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, (OSError, ValueError, ImportError)):  # a backend is not installed

@@ -24,6 +24,7 @@ from voc_seg.files import (
     check_target,
     lock_folder,
     make_folder,
+    real_path,
     write_safely,
 )
 
@@ -313,15 +314,20 @@ def check_exists(*paths: Path) -> None:
 
 def check_results(options: Namespace, endings: Sequence[str]) -> None:
     """Makes sure that no result of `predict` overwrites data, an input, or another result."""
-    check_target(options.out)
+    inputs = [options.model, *options.images]
+    check_target(options.out, inputs)
+    # Each path is followed once: a folder may hold thousands of images.
+    taken = {real_path(path) for path in inputs}
     sources: dict[Path, Path] = {}
     for path in options.images:
         for ending in endings:
             target = options.out / f"{path.stem}{ending}.png"
-            check_target(target, [options.model, *options.images])
-            if target.resolve() in sources:
+            real = real_path(target)
+            if real in taken:
+                raise ValueError(f"{target}: would be overwritten; expected another place")
+            if real in sources:
                 raise ValueError(
-                    f"{path}: its results would overwrite those of {sources[target.resolve()]}; "
+                    f"{path}: its results would overwrite those of {sources[real]}; "
                     "predict images of the same name one at a time, into different --out"
                 )
-            sources[target.resolve()] = path
+            sources[real] = path

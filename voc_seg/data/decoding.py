@@ -46,7 +46,7 @@ ADAM7 = (
     (0, 1, 1, 2),
 )
 
-# Four of a PNG's chunks are critical; whoever meets another one cannot know what the pixels are.
+# Four of a PNG's chunks are critical; with any other one the pixels cannot be known.
 CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 
 # We accept a file or raise an error, so Pillow's warnings of large files or odd tags add nothing.
