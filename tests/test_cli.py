@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from helpers import (
@@ -23,7 +24,16 @@ from helpers import (
 )
 from PIL import Image
 
-from voc_seg import commands
+from voc_seg import (
+    build_unet,
+    commands,
+    evaluate,
+    open_folder,
+    predict_labels,
+    read_image,
+    set_classes,
+)
+from voc_seg.checkpoints import read_history
 from voc_seg.cli import main
 
 TINY = ["--size", "16", "--epochs", "1", "--filters", "2"]
@@ -77,6 +87,51 @@ def test_each_model_is_trained_evaluated_and_used(model, shapes, tmp_path, capsy
     settings = json.loads((out / "settings.json").read_text())
     assert settings["classes"] == {"background": 0, "ring": 4, "disc": 1}
     assert settings["size"] == 16 and settings["seed"] == 0 and "keras" in settings["versions"]
+
+
+def test_both_stages_are_one_command_and_a_model_can_be_fine_tuned_later(shapes, tmp_path, capsys):
+    data = ["--data", str(shapes), *TINY]
+    encoder = ["--encoder", save_encoder(tmp_path / "encoder.keras")]
+    out, off, later = (tmp_path / name for name in ("out", "off", "later"))
+    stages = ["--fine-tune", "block5", "--fine-tune-epochs", "2"]
+    main(["train", "vgg-transfer", *data, *encoder, *stages, "--out", str(out)])
+    assert "fine-tuning from block5" in capsys.readouterr().out
+    assert read_history(out / "history.csv")["stage"] == [1, 2, 2]
+    main(["train", "vgg-transfer", *data, *encoder, "--fine-tune", "off", "--out", str(off)])
+    assert read_history(off / "history.csv")["stage"] == [1]
+    start = ["--fine-tune-from", str(off / "best.keras"), "--learning-rate", "0.002"]
+    capsys.readouterr()
+    main(["train", "vgg-transfer", *data, *start, *stages, "--out", str(later)])
+    assert "--epochs has no effect" in capsys.readouterr().err
+    history = read_history(later / "history.csv")
+    np.testing.assert_allclose(history["learning_rate"], [0.001, 0], atol=1e-9)  # half a cosine
+    before, after = (
+        keras.models.load_model(folder / "last.keras").get_layer("encoder")
+        for folder in (off, later)
+    )
+    moved = [
+        new.path.split("/")[-2]
+        for old, new in zip(before.weights, after.weights, strict=True)
+        if not np.array_equal(old, new)
+    ]
+    assert moved and all(name.startswith("block5") for name in moved)
+
+
+def test_loss_limit_and_precision_are_options(shapes, tmp_path, capsys):
+    policy = keras.config.dtype_policy()
+    for loss in ("dice", "weighted"):
+        options = ["--loss", loss, "--limit", "3", "--mixed-precision", "--learning-rate", "0.01"]
+        out = tmp_path / loss
+        try:
+            main(["train", "unet", "--data", str(shapes), "--out", str(out), *TINY, *options])
+        finally:
+            keras.config.set_dtype_policy(policy)
+        assert "3 images to train on, 3 to validate" in capsys.readouterr().out
+        settings = json.loads((out / "settings.json").read_text())
+        assert loss in settings["loss"] and settings["learning_rate"] == 0.01
+        model = keras.models.load_model(out / "best.keras")
+        halves = {"mixed_bfloat16", "mixed_float16"}
+        assert model.get_layer("logits").dtype_policy.name in halves
 
 
 def test_evaluation_equals_a_program_that_reads_the_masks(run, shapes, tmp_path):
@@ -169,6 +224,30 @@ ARGUMENTS = {
     "data missing": (["train", "unet", "--data", "nowhere", "--out", "y"], "nowhere"),
     "model missing": (["predict", "none.keras", __file__, "--out", "y"], "none.keras"),
     "image missing": (["predict", __file__, "none.jpg", "--out", "y"], "none.jpg"),
+    "rate text": (["train", "unet", "--data", "x", "--out", "y", "--learning-rate", "-1"], "-1"),
+    "rate nan": (["train", "unet", "--data", "x", "--out", "y", "--learning-rate", "nan"], "nan"),
+    "loss unknown": (["train", "unet", "--data", "x", "--out", "y", "--loss", "mse"], "mse"),
+    "limit zero": (["train", "unet", "--data", "x", "--out", "y", "--limit", "0"], "--limit"),
+    "fine-tune epochs zero": (
+        ["train", "vgg-transfer", "--data", "x", "--out", "y", "--fine-tune-epochs", "0"],
+        "--fine-tune-epochs",
+    ),
+    "fine-tune from nothing": (
+        ["train", "vgg-transfer", "--data", "x", "--out", "y", "--fine-tune-from", "no.keras"],
+        "no.keras",
+    ),
+    "two starts": (
+        "train vgg-transfer --data x --out y --fine-tune-from a --weights b".split(),
+        "--weights, --fine-tune-from",
+    ),
+    "fine-tune a unet": (
+        ["train", "unet", "--data", "x", "--out", "y", "--fine-tune-from", __file__],
+        "--fine-tune-from",
+    ),
+    "scales text": (["evaluate", "m.keras", "--data", "x", "--scales", "big"], "'big'"),
+    "scales zero": (["predict", "m.keras", "i.jpg", "--out", "y", "--scales", "1,0"], "'1,0'"),
+    "scales spaces": (["evaluate", "m.keras", "--data", "x", "--scales", "1,", "2"], "spaces"),
+    "scales nan": (["evaluate", "m.keras", "--data", "x", "--scales", "nan"], "above 0"),
 }
 
 
@@ -261,6 +340,18 @@ def test_a_model_as_weights_names_the_option_for_encoders(shapes, tmp_path, caps
     for weights in ("none", "imagenet", tmp_path / "vgg.h5"):
         both = ["--weights", weights, "--encoder", encoder]
         refused([*arguments, *both], capsys, "weights", "encoder")
+
+
+def test_what_cannot_be_fine_tuned(run, shapes, tmp_path, capsys):
+    encoder = save_encoder(tmp_path / "encoder.keras")
+    arguments = ["train", "vgg-transfer", "--data", shapes, "--out", tmp_path / "new", *TINY]
+    refused(
+        [*arguments, "--encoder", encoder, "--fine-tune", "block9"], capsys, "'block9'", "block5"
+    )
+    start = ["--fine-tune-from", run / "best.keras"]
+    refused([*arguments, *start], capsys, "no encoder")  # it is a U-Net
+    refused([*arguments, *start, "--fine-tune", "off"], capsys, "--fine-tune", "off")
+    refused([*arguments, *start, "--classes", "ring"], capsys, "has 5 classes", "ring")
 
 
 def test_an_even_window(shapes, tmp_path, capsys):
@@ -504,3 +595,28 @@ def test_a_folder_of_images_is_predicted_and_one_class_is_cut_out(run, shapes, t
     empty = tmp_path / "empty"
     empty.mkdir()
     refused(["predict", run / "best.keras", empty, "--out", out], capsys, empty, "no images")
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        (["--flip"], {"flip": True}),
+        (["--scales", "0.5"], {"scales": [0.5]}),
+        (["--flip", "--scales", "0.5,1,1.5"], {"flip": True, "scales": [0.5, 1, 1.5]}),
+    ],
+)
+def test_flip_and_scales_on_the_command_line_are_those_of_python(options, how, shapes, tmp_path):
+    folder, file, json_file = open_folder(shapes), tmp_path / "unet.keras", tmp_path / "r.json"
+    image = first(shapes, "JPEGImages")
+    keras.utils.set_random_seed(0)
+    model = build_unet(5, filters=4, depth=1)  # not symmetric, as it is random
+    set_classes(model, folder.classes, 32)
+    model.save(file)
+    evaluated = ["evaluate", file, "--data", shapes, "--json", json_file, *options]
+    main([str(word) for word in evaluated])
+    assert json.loads(json_file.read_text()) == evaluate(model, folder, **how)
+    main([str(word) for word in ("predict", file, image, "--out", tmp_path / "out", *options)])
+    written = Image.open(tmp_path / "out" / f"{image.stem}.png")
+    (labels,) = predict_labels(model, [read_image(image)], **how)
+    (plain,) = predict_labels(model, [read_image(image)])
+    assert np.array_equal(written, labels) and not np.array_equal(written, plain)

@@ -1,12 +1,15 @@
 """Training: the files that it writes, and killed runs that continue where they stopped."""
 
 import csv
+import importlib.util
 import json
 import math
 import os
 import shutil
+import zipfile
 from types import SimpleNamespace
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -15,19 +18,34 @@ from PIL import Image
 
 from voc_seg import (
     SegmentationDataset,
+    WeightedCrossEntropy,
     WindowDataset,
     build_patch_classifier,
     build_unet,
+    build_vgg_transfer,
     compile_model,
+    cross_entropy_and_dice,
     get_classes,
     open_folder,
+    pretrain_encoder,
     to_dense,
     train,
     training,
+    unfreeze,
 )
+from voc_seg.checkpoints import best_mean_iou
 
 EPOCHS, RATE = 3, 0.02
-COLUMNS = ["epoch", "loss", "mean_iou", "val_loss", "val_mean_iou", "learning_rate", "seconds"]
+COLUMNS = [
+    "epoch",
+    "loss",
+    "mean_iou",
+    "val_loss",
+    "val_mean_iou",
+    "learning_rate",
+    "stage",
+    "seconds",
+]
 FILES = {"best.keras", "last.keras", "history.csv", "curves.png", "examples.png", "settings.json"}
 PICTURES = {"curves.png", "examples.png"}
 SETTINGS = {"size": 32, "who": "a test"}
@@ -75,10 +93,23 @@ def assert_same_run(out, other):
     for name in expected:
         np.testing.assert_allclose(history[name], expected[name], err_msg=name, **SAME)
     for name in ("last.keras", "best.keras"):
-        found, wanted = (keras.models.load_model(folder / name) for folder in (out, other))
-        assert int(found.optimizer.iterations) == int(wanted.optimizer.iterations)
-        for new, old in zip(found.get_weights(), wanted.get_weights(), strict=True):
-            np.testing.assert_allclose(new, old, err_msg=name, **SAME)
+        found, wanted = stored(out / name), stored(other / name)
+        assert found.keys() == wanted.keys()
+        for key in found:
+            np.testing.assert_allclose(found[key], wanted[key], err_msg=f"{name} {key}", **SAME)
+
+
+def stored(path):
+    """All arrays in a .keras file, those of the optimizer too: {path: array}."""
+    arrays = {}
+
+    def collect(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as file:
+        h5py.File(file, "r").visititems(collect)
+    return arrays
 
 
 def uninterrupted(data, kind, folder):
@@ -201,7 +232,7 @@ def test_settings_are_those_given_and_the_versions(finished):
 def test_best_is_the_first_epoch_with_the_best_iou_and_last_the_last(tmp_path):
     model = compile_model(build_patch_classifier(2, window=1, filters=1))
     history = {}
-    checkpoint = training.Checkpoint(tmp_path, history)
+    checkpoint = training.Checkpoint(tmp_path, history, stage=1)
     checkpoint.set_model(model)
     for epoch, iou in enumerate([0.2, 0.5, 0.5, 0.1]):
         model.set_weights([np.full(w.shape, epoch) for w in model.get_weights()])
@@ -303,6 +334,211 @@ def test_a_run_that_validates_every_other_epoch_continues_even_without_a_best_mo
         np.testing.assert_allclose(read(out)[name], expected, **SAME)
     np.testing.assert_allclose(history["loss"], patch_run.history["loss"], **SAME)
     assert np.isfinite(np.concatenate([w.ravel() for w in best.get_weights()])).all()
+
+
+# What you compiled yourself
+
+
+def weighted(shapes):
+    return WeightedCrossEntropy([1, 2, 3, 4, 5])
+
+
+def test_a_compiled_loss_optimizer_and_metric_are_kept(shapes, tmp_path):
+    model, *data = ingredients(shapes)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="mine")
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.5)
+    model.compile(optimizer, weighted(shapes), metrics=[accuracy])
+    _, history = train(model, *data, tmp_path / "run", epochs=1)
+    assert history["learning_rate"] == [pytest.approx(0.01)]  # constant, as compiled
+    assert {"mine", "val_mine", "mean_iou", "val_mean_iou"} < set(history)
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["loss"], settings["optimizer"]) == ("weighted_cross_entropy", "SGD")
+    # The same by hand, in plain Keras.
+    expected, batches, _ = ingredients(shapes)
+    expected.compile(keras.optimizers.SGD(0.01, momentum=0.5), weighted(shapes))
+    by_hand = expected.fit(batches, shuffle=False, verbose=0)
+    np.testing.assert_allclose(history["loss"], by_hand.history["loss"], rtol=1e-4)
+    for found, wanted in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(found, wanted, **SAME)
+
+
+def test_an_argument_wins_over_what_was_compiled(shapes, tmp_path):
+    model, *data = ingredients(shapes)
+    model.compile(keras.optimizers.SGD(0.5), weighted(shapes))
+    train(
+        model,
+        *data,
+        tmp_path / "run",
+        epochs=1,
+        loss=cross_entropy_and_dice,
+        optimizer="adam",
+        learning_rate=RATE,
+    )
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["loss"] == "cross_entropy_and_dice"
+    assert (settings["optimizer"], settings["learning_rate"]) == ("Adam", RATE)
+
+
+def test_a_saved_run_does_not_count_as_compiled(unet_run, shapes, tmp_path):
+    _, *data = ingredients(shapes)
+    for name in ("best", "last"):
+        model = keras.models.load_model(unet_run.out / f"{name}.keras")
+        assert not model.compiled
+        train(model, *data, tmp_path / name, epochs=1)
+        settings = json.loads((tmp_path / name / "settings.json").read_text())
+        assert settings["learning_rate"] == 1e-3  # not what is left of the run's cosine
+
+
+def test_a_model_trained_with_a_loss_of_your_own_is_loaded_and_resumed_without_it(
+    shapes, tmp_path, monkeypatch
+):
+    def mine(masks, probabilities):
+        return 2 * cross_entropy_and_dice(masks, probabilities)
+
+    reference, out = tmp_path / "reference", tmp_path / "run"
+    run(shapes, "unet", reference, loss=mine)
+    with monkeypatch.context() as patch:
+        kill_in_epoch_2(patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(shapes, "unet", out, loss=mine)
+    assert keras.models.load_model(out / "best.keras").name == "unet"
+    run(shapes, "unet", out, loss=mine, resume=True)
+    assert_same_run(out, reference)
+
+
+def test_early_stopping_and_tensorboard_work(shapes, tmp_path):
+    stop = keras.callbacks.EarlyStopping("val_mean_iou", mode="max", patience=1, baseline=2)
+    seen = []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
+    _, history = run(shapes, "patch_classifier", tmp_path / "run", callbacks=[stop, look])
+    assert history["epoch"] == [1, 2]  # a mean IoU of 2 is never reached
+    assert "val_mean_iou" in seen[0]  # callbacks see the validation of windows too
+    if importlib.util.find_spec("tensorboard"):
+        board = keras.callbacks.TensorBoard(tmp_path / "logs")
+        run(shapes, "unet", tmp_path / "board", epochs=1, callbacks=[board])
+        assert any((tmp_path / "logs").rglob("events*"))
+
+
+def test_a_callback_that_sets_the_learning_rate_needs_a_constant_one(shapes, tmp_path):
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    with pytest.raises(ValueError, match=r"^callbacks: LearningRateScheduler sets the learning"):
+        run(shapes, "unet", tmp_path / "run", callbacks=[halve])
+    assert not (tmp_path / "run").exists()
+    constant = {"optimizer": keras.optimizers.Adam(0.02), "learning_rate": None}
+    _, history = run(shapes, "unet", tmp_path / "run", epochs=2, callbacks=[halve], **constant)
+    assert history["learning_rate"] == pytest.approx([0.01, 0.005])
+
+
+# Two stages
+
+
+def transfer(shapes, out, epochs=2, **arguments):
+    """A run of a tiny transfer model, with a second stage from block 3."""
+    _, *data = ingredients(shapes)
+    encoder = pretrain_encoder(count=32, epochs=1)
+    model = build_vgg_transfer(5, encoder=encoder, blocks=(1, 2, 3), filters=2)
+    arguments = {"fine_tune": "block3", "fine_tune_epochs": 2, **arguments}
+    return train(model, *data, out, epochs, **arguments)
+
+
+@pytest.fixture(scope="module")
+def transfer_run(shapes, tmp_path_factory):
+    """A two-stage run, and copies of its folder before each of its saves of last.keras."""
+    folder = tmp_path_factory.mktemp("transfer")
+    move, copies = os.replace, []
+
+    def copy_and_move(source, target):
+        if target.name == "last.keras":
+            copies.append(shutil.copytree(folder / "run", folder / f"copy{len(copies)}"))
+        move(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", copy_and_move)
+        best, history = transfer(shapes, folder / "run")
+    return SimpleNamespace(out=folder / "run", copies=copies, best=best, history=history)
+
+
+def test_two_stages_are_one_run(transfer_run):
+    history = transfer_run.history
+    assert history["epoch"] == [1, 2, 3, 4] and history["stage"] == [1, 1, 2, 2]
+    cosine = [1e-3 / 2, 0, 1e-4 / 2, 0]  # each stage has its own
+    np.testing.assert_allclose(history["learning_rate"], cosine, atol=1e-9)
+    best = np.argmax(history["val_mean_iou"])
+    assert best_mean_iou(history) == history["val_mean_iou"][best]
+    last = keras.models.load_model(transfer_run.out / "last.keras")
+    trained = {v.path.split("/")[-2] for v in last.get_layer("encoder").trainable_variables}
+    assert trained and all(name.startswith("block3") for name in trained)
+
+
+def test_the_encoder_changes_in_the_second_stage_only_and_only_from_the_block(transfer_run):
+    start, one, two = (
+        keras.models.load_model(folder / "last.keras").get_layer("encoder")
+        for folder in (transfer_run.copies[1], transfer_run.copies[2], transfer_run.out)
+    )  # after epochs 1, 2 and 4
+    for old, new in zip(start.get_weights(), one.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    moved = {
+        new.path
+        for old, new in zip(one.weights, two.weights, strict=True)
+        if (old != new).numpy().any()
+    }
+    assert moved == {weights.path for weights in two.trainable_variables} != set()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_run_killed_in_either_stage_continues_as_if_nothing_had_happened(
+    transfer_run, shapes, tmp_path, monkeypatch, n
+):
+    out = shutil.copytree(transfer_run.copies[n], tmp_path / "run")
+    monkeypatch.setattr(training, "draw", lambda *arguments: None)
+    _, history = transfer(shapes, out, resume=True)
+    assert history["stage"] == transfer_run.history["stage"]
+    np.testing.assert_allclose(history["loss"], transfer_run.history["loss"], **SAME)
+    assert_same_run(out, transfer_run.out)
+
+
+def test_a_second_stage_alone_moves_the_block_of_a_saved_model(transfer_run, shapes, tmp_path):
+    _, *data = ingredients(shapes)
+    for number, arguments in enumerate(
+        [{"epochs": 0, "fine_tune": "block3"}, {"epochs": 1, "learning_rate": 1e-5}]
+    ):
+        model = keras.models.load_model(transfer_run.out / "best.keras")
+        if "fine_tune" not in arguments:
+            unfreeze(model, "block3")
+        encoder = model.get_layer("encoder")
+        before = [weights.numpy() for weights in encoder.trainable_variables]
+        train(model, *data, tmp_path / f"run{number}", fine_tune_epochs=1, **arguments)
+        assert encoder.trainable_variables
+        for old, new in zip(before, encoder.trainable_variables, strict=False):
+            assert not np.array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fine_tune": "block9"}, "fine_tune: found 'block9', expected one of .*block3"),
+        ({"fine_tune": None, "epochs": 0}, "epochs: found 0"),
+        ({"fine_tune_epochs": 0}, "fine_tune_epochs: found 0"),
+        ({"fine_tune_rate": 0}, "fine_tune_rate: found 0"),
+    ],
+)
+def test_a_second_stage_that_cannot_be_is_refused_before_the_first(
+    shapes, tmp_path, arguments, message
+):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        transfer(shapes, tmp_path / "run", **arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_a_frozen_encoder_has_a_second_stage(shapes, tmp_path):
+    model, *data = ingredients(shapes)
+    with pytest.raises(ValueError, match=r"^model: found no encoder"):
+        train(model, *data, tmp_path / "run", fine_tune="block3")
+    encoder = pretrain_encoder(count=32, epochs=1)
+    model = unfreeze(build_vgg_transfer(5, encoder=encoder, blocks=(1, 2, 3)), "block2")
+    with pytest.raises(ValueError, match=r"^fine_tune: found 'block3', but the encoder is trained"):
+        train(model, *data, tmp_path / "run", fine_tune="block3")
+    assert not (tmp_path / "run").exists()
 
 
 # Refusals
@@ -427,7 +663,7 @@ def test_resuming_from_a_file_that_is_cut_off_names_it(unet_run, shapes, tmp_pat
         run(shapes, "unet", out, resume=True)
 
 
-@pytest.mark.parametrize("learning_rate", [0, -1, float("nan"), float("inf"), "abc", None])
+@pytest.mark.parametrize("learning_rate", [0, -1, float("nan"), float("inf"), "abc"])
 def test_a_learning_rate_is_a_number_above_zero(shapes, tmp_path, learning_rate):
     with pytest.raises(ValueError, match=r"^learning_rate: "):
         run(shapes, "unet", tmp_path / "run", learning_rate=learning_rate)

@@ -46,6 +46,10 @@ from .data.datasets import WindowDataset as WindowDataset
 # Training.
 from .training import compile_model as compile_model
 from .training import train as train
+from .losses import cross_entropy as cross_entropy
+from .losses import cross_entropy_and_dice as cross_entropy_and_dice
+from .losses import WeightedCrossEntropy as WeightedCrossEntropy
+from .losses import class_weights as class_weights
 from .pretraining import pretrain_encoder as pretrain_encoder
 
 # Evaluation.

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from voc_seg.checks import first_line
 from voc_seg.files import write_safely
 from voc_seg.models.saving import class_layer, load_model
 
@@ -28,9 +29,9 @@ class Checkpoint(keras.callbacks.Callback):
     Keras' own callbacks write in place: a kill during the write would destroy the best model.
     """
 
-    def __init__(self, out: Path, history: History) -> None:
+    def __init__(self, out: Path, history: History, stage: int) -> None:
         super().__init__()
-        self.out, self.history = out, history
+        self.out, self.history, self.stage = out, history, stage
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.start = time.perf_counter()
@@ -46,14 +47,32 @@ class Checkpoint(keras.callbacks.Callback):
                 f"learning_rate: the loss of epoch {epoch + 1} is {row['loss']}, so training has "
                 "diverged; expected a smaller learning rate"
             )
-        row |= {"learning_rate": rate, "seconds": seconds}
-        for name, value in row.items():
-            self.history.setdefault(name, []).append(float(value))
+        row |= {"learning_rate": rate, "seconds": seconds, "stage": self.stage}
+        before = len(self.history.get("epoch", []))
+        for name in {**self.history, **row}:  # a metric of your own may miss some epochs
+            column = self.history.setdefault(name, [math.nan] * before)
+            column.append(float(row.get(name, math.nan)))
         write_safely(self.out / "history.csv", lambda path: write_history(path, self.history))
         if row["val_mean_iou"] > best:
-            write_safely(self.out / "best.keras", self.model.save)
+            write_safely(self.out / "best.keras", lambda path: save(self.model, path, False))
         # Written last: it marks the epoch as complete.
-        write_safely(self.out / "last.keras", self.model.save)
+        write_safely(self.out / "last.keras", lambda path: save(self.model, path, True))
+
+
+def save(model: keras.Model, path: Path, with_optimizer: bool) -> None:
+    """Saves a model without its loss, so a loss of your own is not needed to load it.
+
+    It is loaded as a model that has not been compiled. The optimizer's state is still in the file
+    if you ask for it, and `load_weights` finds it there.
+    """
+    optimizer = model.optimizer
+    model.compiled = False
+    if not with_optimizer:
+        model.optimizer = None
+    try:
+        model.save(path)
+    finally:
+        model.compiled, model.optimizer = True, optimizer
 
 
 def best_mean_iou(history: History) -> float:
@@ -99,10 +118,8 @@ def versions() -> dict[str, Any]:
     }
 
 
-def read_checkpoint(
-    out: Path, model: keras.Model, batches: int
-) -> tuple[keras.Model, History, int]:
-    """The model, the history and the number of completed epochs of a killed run.
+def read_checkpoint(out: Path, model: keras.Model) -> tuple[History, int]:
+    """The history of a killed run and the stage, 1 or 2, of its last model; 0 if there is none.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -113,7 +130,7 @@ def read_checkpoint(
     if not path.is_file():
         if len(history.get("epoch", [])) > 1:  # one row: killed before the first was complete
             raise FileNotFoundError(f"{path}: is missing; expected the model of the last epoch")
-        return model, {}, 0
+        return {}, 0
     last = load_model(path)
     for what, found, expected in zip(
         ("model", "inputs", "outputs", "parameters", "classes"),
@@ -125,17 +142,33 @@ def read_checkpoint(
             raise ValueError(
                 f"{path}: is of another run; {what}: found {found}, expected {expected}"
             )
-    if not getattr(last, "optimizer", None):
-        raise ValueError(f"{path}: has no optimizer, so it was not saved by a run")
-    # The optimizer counts steps. Rounded, because with mixed precision Keras skips steps that
-    # overflow, and does not count them.
-    finished = round(int(last.optimizer.iterations) / batches)
-    history = {name: values[:finished] for name, values in history.items()}
-    if len(history.get("epoch", [])) < finished:
-        raise ValueError(f"{table}: has fewer rows than {path} has epochs")
     if best_mean_iou(history) >= 0 and not best.is_file():
         raise FileNotFoundError(f"{best}: is missing; expected the best model of the run")
-    return last, history, finished
+    # The second stage trains more of the encoder than the first.
+    return history, 1 + (len(last.trainable_variables) > len(model.trainable_variables))
+
+
+def restore(out: Path, model: keras.Model, history: History, stage: int, batches: int) -> None:
+    """Restores weights and optimizer of a run that was killed in a stage; cuts the history to it.
+
+    Raises:
+        ValueError: the model of the last epoch was not saved by this run.
+    """
+    path = out / "last.keras"
+    try:
+        model.load_weights(path)
+    except Exception as error:  # h5py and Keras raise arbitrary exceptions
+        raise ValueError(f"{path}: is not of this run ({first_line(error)})") from None
+    # The optimizer counts the steps of its stage. Rounded, because with mixed precision Keras skips
+    # steps that overflow, and does not count them.
+    finished = round(int(model.optimizer.iterations) / batches)
+    if not finished:
+        raise ValueError(f"{path}: has no optimizer, so it was not saved by a run")
+    finished += sum(number < stage for number in history.get("stage", []))
+    if len(history.get("epoch", [])) < finished:
+        raise ValueError(f"{out / 'history.csv'}: has fewer rows than {path} has epochs")
+    for column in history.values():
+        del column[finished:]
 
 
 def describe(model: keras.Model) -> tuple:

@@ -4,6 +4,7 @@ The arguments are defined here, one function for each command; `voc_seg.commands
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from voc_seg.checks import is_out_of_memory
 from voc_seg.terminal import safe_terminal
 
 MODELS = ("patch-classifier", "encoder-decoder", "unet", "vgg-transfer")
+LOSSES = ("cross-entropy", "dice", "weighted")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -136,7 +138,27 @@ def add_train(subparsers: Any) -> None:
         **number(1, None, 10**6),
         help="images (default: 8) or, for patch-classifier, windows (default: 256) in a batch",
     )
-    sub.add_argument("--epochs", **number(1, 20, 10**6), help="default: 20")
+    sub.add_argument("--epochs", **number(1, None, 10**6), help="default: 20")
+    sub.add_argument(
+        "--learning-rate", type=rate, metavar="R", help="at the beginning; default: 0.001"
+    )
+    sub.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default=LOSSES[0],
+        help="cross-entropy (default), dice: cross-entropy plus Dice, or weighted: rare classes "
+        "count more",
+    )
+    sub.add_argument(
+        "--mixed-precision",
+        action="store_true",
+        help="compute in 16 bits: faster on most GPUs, and on CPUs that know bfloat16",
+    )
+    sub.add_argument(
+        "--limit",
+        **number(1, None, 10**9),
+        help="use only the first N training and N validation images, for a quick trial",
+    )
     sub.add_argument(
         "--validate-every", **number(1, 1, 10**6), help="validate every N epochs; default: 1"
     )
@@ -150,6 +172,19 @@ def add_train(subparsers: Any) -> None:
         type=path,
         metavar="FILE.keras",
         help="your own encoder in place of VGG16, for vgg-transfer only",
+    )
+    sub.add_argument(
+        "--fine-tune",
+        metavar="BLOCK|off",
+        help="after --epochs, vgg-transfer also trains its encoder from this block on; default: "
+        "block4",
+    )
+    sub.add_argument("--fine-tune-epochs", **number(1, None, 10**6), help="default: 10")
+    sub.add_argument(
+        "--fine-tune-from",
+        type=path,
+        metavar="BEST.keras",
+        help="fine-tune this vgg-transfer model, in place of training a new decoder first",
     )
     sub.add_argument(
         "--window",
@@ -183,6 +218,7 @@ def add_evaluate(subparsers: Any) -> None:
     sub.add_argument("--split", default="val", help="default: val")
     sub.add_argument("--json", type=path, metavar="FILE", help="write the result to this file")
     sub.add_argument("--masks", type=path, metavar="DIR", help="write the predictions here")
+    add_test_time(sub)
 
 
 def add_predict(subparsers: Any) -> None:
@@ -196,6 +232,21 @@ def add_predict(subparsers: Any) -> None:
     sub.add_argument("--overlay", action="store_true", help="classes in colours, with a legend")
     sub.add_argument("--cutout", action="store_true", help="the object on a transparent background")
     sub.add_argument("--keep", metavar="CLASSES", help="which classes to cut out; default: all")
+    add_test_time(sub)
+
+
+def add_test_time(sub: Parser) -> None:
+    """Defines what the model sees of each image, for `evaluate` and `predict`."""
+    sub.add_argument(
+        "--flip", action="store_true", help="average the probabilities with the mirror image's"
+    )
+    sub.add_argument(
+        "--scales",
+        type=scales,
+        default=[1.0],
+        metavar="LIST",
+        help="average over these multiples of the training size, such as 0.75,1,1.25; default: 1",
+    )
 
 
 def path(text: str) -> Path:
@@ -203,6 +254,17 @@ def path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("found nothing, expected a path")
     return Path(text)
+
+
+def rate(text: str) -> float:
+    """Turns an argument into a learning rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a number above 0")
+    return value
 
 
 def whole(low: int, high: int = 2**32 - 1) -> Callable[[str], int]:
@@ -217,6 +279,20 @@ def whole(low: int, high: int = 2**32 - 1) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def scales(text: str) -> list[float]:
+    """Turns an argument into numbers above 0; commas separate them."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(0 < value < math.inf for value in values):
+        raise argparse.ArgumentTypeError(
+            f"found {text[:40]!r}, expected numbers above 0, with commas and without spaces, such "
+            "as 0.75,1,1.25"
+        )
+    return values
 
 
 def number(low: int, default: int | None, high: int = 2**32 - 1) -> dict[str, Any]:

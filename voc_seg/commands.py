@@ -63,10 +63,9 @@ def download(options: Namespace) -> None:
 def train(options: Namespace) -> None:
     """`voc-seg train`: trains a model on a folder in VOC's layout."""
     mention_unused(options)
-    if options.weights is not None and options.encoder is not None:
-        raise ValueError("--weights, --encoder: found both, expected at most one of them")
+    check_start(options)
     folder = open_folder(options.data, options.year, options.classes)
-    train_ids, val_ids = folder.ids("train"), folder.ids("val")
+    train_ids, val_ids = folder.ids("train")[: options.limit], folder.ids("val")[: options.limit]
     check_target(options.out)
     with lock_folder(options.out):
         check_run(options.out, options.resume)
@@ -80,14 +79,17 @@ def train(options: Namespace) -> None:
         from voc_seg.training import train as train_model
 
         keras.utils.set_random_seed(options.seed)
-        model = build(options, len(folder.classes))
+        if options.mixed_precision:
+            keras.config.set_dtype_policy(half_precision())
+        model = build(options, folder)
         check_data(folder, sorted({*train_ids, *val_ids}))
         _, history = train_model(
             model,
             training_data(options, model, folder, train_ids),
             SegmentationDataset(folder, val_ids, options.size),
             options.out,
-            options.epochs,
+            loss=loss(options, folder, train_ids),
+            **schedule(options),
             validate_every=options.validate_every,
             settings=settings(options),
             resume=options.resume,
@@ -102,19 +104,55 @@ def mention_unused(options: Namespace) -> None:
         ("window", "patch-classifier"),
         ("weights", "vgg-transfer"),
         ("encoder", "vgg-transfer"),
+        ("fine_tune", "vgg-transfer"),
+        ("fine_tune_epochs", "vgg-transfer"),
     ):
         if getattr(options, name) is not None and options.model != model:
-            print(f"--{name} has no effect on {options.model}, only on {model}", file=sys.stderr)
+            option = name.replace("_", "-")
+            print(f"--{option} has no effect on {options.model}, only on {model}", file=sys.stderr)
 
 
-def build(options: Namespace, num_classes: int) -> "keras.Model":
-    """Builds the model; options that are not given keep the builder's defaults."""
+def check_start(options: Namespace) -> None:
+    """Raises a ValueError if the options contradict each other about what training starts from."""
+    starts = [
+        f"--{name.replace('_', '-')}"
+        for name in ("weights", "encoder", "fine_tune_from")
+        if getattr(options, name) is not None
+    ]
+    if len(starts) > 1:
+        raise ValueError(f"{', '.join(starts)}: found all of them, expected at most one")
+    if options.fine_tune_from is None:
+        return
+    check_exists(options.fine_tune_from)
+    if options.model != "vgg-transfer":
+        raise ValueError(f"--fine-tune-from: found {options.model}, expected vgg-transfer")
+    if options.fine_tune == "off":
+        raise ValueError("--fine-tune: found off next to --fine-tune-from; expected a block")
+    for name in ("filters", "epochs", "mixed_precision"):
+        if getattr(options, name):
+            print(
+                f"--{name.replace('_', '-')} has no effect on a model that is fine-tuned",
+                file=sys.stderr,
+            )
+
+
+def half_precision() -> str:
+    """The dtype policy of `--mixed-precision`: older GPUs lack bfloat16, and CPUs lack float16."""
+    import keras
+
+    return "mixed_float16" if keras.distribution.list_devices("gpu") else "mixed_bfloat16"
+
+
+def build(options: Namespace, folder: VOCFolder) -> "keras.Model":
+    """Builds or loads the model; options that are not given keep the builder's defaults."""
+    from voc_seg.evaluation import check_classes
     from voc_seg.models.encoder_decoder import build_encoder_decoder
     from voc_seg.models.patch_classifier import build_patch_classifier
-    from voc_seg.models.saving import load_model
+    from voc_seg.models.saving import load_model, load_segmenter
     from voc_seg.models.unet import build_unet
     from voc_seg.models.vgg_transfer import build_vgg_transfer
 
+    num_classes = len(folder.classes)
     given: dict[str, Any] = {} if options.filters is None else {"filters": options.filters}
     if options.model == "patch-classifier":
         given |= {} if options.window is None else {"window": options.window}
@@ -123,11 +161,43 @@ def build(options: Namespace, num_classes: int) -> "keras.Model":
         return build_encoder_decoder(num_classes, **given)
     if options.model == "unet":
         return build_unet(num_classes, **given)
+    if options.fine_tune_from is not None:
+        model = load_segmenter(options.fine_tune_from)
+        check_classes(model, folder)
+        return model
     if options.weights is not None:
         given["weights"] = None if options.weights == "none" else options.weights
     if options.encoder is not None:
         given["encoder"] = load_model(options.encoder)
     return build_vgg_transfer(num_classes, **given)
+
+
+def loss(options: Namespace, folder: VOCFolder, train_ids: Sequence[str]) -> Any:
+    """The loss that `--loss` names."""
+    from voc_seg import losses
+
+    if options.loss == "dice":
+        return losses.cross_entropy_and_dice
+    if options.loss == "weighted":
+        return losses.WeightedCrossEntropy(losses.class_weights(folder, train_ids))
+    return losses.cross_entropy
+
+
+def schedule(options: Namespace) -> dict[str, Any]:
+    """The stages of `train`, their epochs and learning rates; the defaults are those of `train`."""
+    epochs = {} if options.epochs is None else {"epochs": options.epochs}
+    rate = {} if options.learning_rate is None else {"learning_rate": options.learning_rate}
+    # Without pretrained weights the encoder is not frozen, so there is no second stage.
+    if options.model != "vgg-transfer" or options.weights == "none" or options.fine_tune == "off":
+        return epochs | rate
+    tuned: dict[str, Any] = {"fine_tune": options.fine_tune or "block4"}
+    if options.fine_tune_epochs is not None:
+        tuned["fine_tune_epochs"] = options.fine_tune_epochs
+    if options.fine_tune_from is None:
+        return epochs | rate | tuned
+    if options.learning_rate is not None:
+        tuned["fine_tune_rate"] = options.learning_rate
+    return tuned | {"epochs": 0}
 
 
 def training_data(
@@ -154,6 +224,9 @@ def settings(options: Namespace) -> dict[str, Any]:
         "batch_size": options.batch_size,
         "weights": options.weights,
         "encoder": options.encoder and str(options.encoder),
+        "fine_tune_from": options.fine_tune_from and str(options.fine_tune_from),
+        "mixed_precision": options.mixed_precision,
+        "limit": options.limit,
         "window": options.window,
         "filters": options.filters,
         "seed": options.seed,
@@ -215,7 +288,14 @@ def evaluate(options: Namespace) -> None:
         make_folder(options.masks)
     if options.json:
         make_folder(options.json.parent)
-    result = evaluate_model(model, folder, ids, on_prediction=write if options.masks else None)
+    result = evaluate_model(
+        model,
+        folder,
+        ids,
+        on_prediction=write if options.masks else None,
+        flip=options.flip,
+        scales=options.scales,
+    )
     if options.json:
         text = json.dumps(result, indent=2) + "\n"
         try:
@@ -268,7 +348,7 @@ def predict(options: Namespace) -> None:
     make_folder(options.out)
     for path in tqdm(options.images, desc="predicting", unit="image"):
         image = read_image(path)
-        (labels,) = predict_labels(model, [image])
+        (labels,) = predict_labels(model, [image], flip=options.flip, scales=options.scales)
         target = options.out / path.stem
         write_mask(f"{target}.png", label_values(labels, classes))
         if options.overlay:

@@ -175,7 +175,7 @@ def load_model(path: str | Path) -> keras.Model:
         if damaged:
             raise ValueError(f"its part {damaged} is damaged")
         with warnings.catch_warnings(action="ignore"):
-            return keras.models.load_model(path)
+            return keras.models.load_model(path, compile=False)  # so the loss is not needed
     except Exception as error:  # zipfile, h5py and Keras raise arbitrary exceptions
         raise ValueError(
             f"{path}: is not a model that Keras can load ({first_line(error)})"

@@ -156,20 +156,29 @@ def unfreeze(model: keras.Model, first: str) -> keras.Model:
         >>> len(model.get_layer("encoder").trainable_variables)  # the kernels of block 3
         2
     """
+    wanted = layers_from(model, first)
+    encoder = model.get_layer("encoder")
+    before = [layer.trainable for layer in encoder.layers]
+    encoder.trainable = True  # while a model is frozen, Keras ignores its layers' flags
+    for layer, was in zip(encoder.layers, before, strict=True):
+        layer.trainable = was or layer in wanted
+    return model
+
+
+def layers_from(model: keras.Model, first: str, argument: str = "first") -> list[layers.Layer]:
+    """The layers that `unfreeze` makes trainable: all from `first` on that do not normalise.
+
+    Errors call `first` by the name of the caller's argument.
+    """
     if "encoder" not in [layer.name for layer in model.layers]:
         raise ValueError("model: found no encoder, expected a model by build_vgg_transfer")
     encoder = model.get_layer("encoder")
     names = [layer.name for layer in encoder.layers]
     matches = [name for name in names if name == first or name.startswith(f"{first}_")]
     if not matches:
-        raise ValueError(f"first: found {first!r}, expected one of {', '.join(names)}")
-    start = names.index(matches[0])
-    before = [layer.trainable for layer in encoder.layers]
-    encoder.trainable = True  # while a model is frozen, Keras ignores its layers' flags
-    for i, layer in enumerate(encoder.layers):
-        wanted = i >= start and not isinstance(layer, layers.BatchNormalization)
-        layer.trainable = before[i] or wanted
-    return model
+        raise ValueError(f"{argument}: found {first!r}, expected one of {', '.join(names)}")
+    later = encoder.layers[names.index(matches[0]) :]
+    return [layer for layer in later if not isinstance(layer, layers.BatchNormalization)]
 
 
 def load_vgg16(weights: str | Path | None) -> keras.Model:
