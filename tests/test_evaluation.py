@@ -1,5 +1,6 @@
 """Evaluation: confusion matrix and IoU against scikit-learn, Keras and a loop over the files."""
 
+import json
 from types import SimpleNamespace
 
 import keras
@@ -13,6 +14,7 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from voc_seg import (
     VOID,
+    build_unet,
     confusion_matrix,
     evaluate,
     evaluation,
@@ -157,6 +159,26 @@ def test_the_batch_size_does_not_change_the_result(model, write_voc):
     assert results[0] == results[1] == results[2]
 
 
+def test_flip_and_scales_are_passed_on_and_change_nothing_but_the_predictions(write_voc):
+    keras.utils.set_random_seed(0)
+    model = build_unet(num_classes=4, filters=4, depth=1)  # not symmetric, as it is random
+    folder = open_folder(write_voc(colour_pairs((20, 32), (40, 25))), classes="cat,dog,person")
+    images, masks = zip(*map(folder.pair, folder.ids("val")), strict=True)
+    results = []
+    both = {"flip": True, "scales": (0.5, 1)}
+    for how in ({}, {"flip": True}, {"scales": np.array([0.5])}, both):
+        results.append(evaluate(model, folder, **how))
+        predictions = predict_labels(model, images, **how)
+        counts = [confusion_matrix(*pair, 4) for pair in zip(masks, predictions, strict=True)]
+        assert results[-1]["confusion"] == np.sum(counts, axis=0).tolist()
+    seen = [(result["flip"], result["scales"]) for result in results]
+    assert seen == [(False, [1.0]), (True, [1.0]), (False, [0.5]), (True, [0.5, 1.0])]
+    assert len({json.dumps(result["confusion"]) for result in results}) == 4
+    json.dumps(results)
+    with pytest.raises(ValueError, match=r"^scales: found \(\), expected numbers above 0"):
+        evaluate(model, folder, scales=())
+
+
 def test_a_list_of_ids_is_evaluated_alone(model, write_voc):
     path = write_voc(colour_pairs((20, 32), (32, 32), (40, 25)))
     folder = open_folder(path, classes="cat,dog,person")
@@ -244,7 +266,7 @@ def test_more_pixels_than_a_float32_can_count_are_counted_exactly(model, monkeyp
     mask = np.zeros((1, 2**20 + 2), np.uint8)  # 17 of them: more than 2**24, and an odd number
     mask[0, 0] = 1
     folder = SimpleNamespace(classes=CLASSES, pair=lambda id: (None, mask))
-    monkeypatch.setattr(evaluation, "predict_labels", lambda model, images: [mask] * len(images))
+    monkeypatch.setattr(evaluation, "predict_labels", lambda _, images, **how: [mask] * len(images))
     result = evaluate(model, folder, list(range(17)), batch_size=4)
     assert result["confusion"][0][0] == 17 * (2**20 + 1) > 2**24
     assert result["confusion"][1][1] == 17

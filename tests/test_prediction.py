@@ -7,13 +7,15 @@ import keras
 import numpy as np
 import pytest
 from colours import CLASSES, COLOURS, colour_model, colour_pairs
-from helpers import random_images, sentence
+from helpers import predict, random_images, sentence
 
 from voc_seg import (
     ClassProbabilities,
     build_patch_classifier,
+    build_unet,
     cut_out,
     predict_labels,
+    predict_probabilities,
     resize_to_fit,
 )
 from voc_seg.prediction import label_values, resize_argmax
@@ -93,6 +95,85 @@ def test_the_size_has_to_be_a_sensible_number(model):
     for size in (0, -1, 2.5, 10**9):
         with pytest.raises(ValueError, match=r"^size: "):
             predict_labels(model, [np.zeros((4, 6, 3), np.uint8)], size)
+
+
+# Flip and several scales
+
+
+@pytest.fixture(scope="module")
+def unet():
+    """A random U-Net that is sure of itself, so the labels of noise are many."""
+    keras.utils.set_random_seed(0)
+    model = build_unet(num_classes=4, filters=4, depth=2)
+    *others, kernel, bias = model.get_weights()
+    bias = np.add(bias, [0, 0.1, 0.2, 0.3])  # no tie where all features are zero
+    model.set_weights([*others, 20 * kernel, bias])
+    return model
+
+
+def probabilities_by_hand(model, image, size, flip, scales):
+    """The mean over all that the model sees: one image at a time, no shortcut; (H, W, C)."""
+    height, width = image.shape[:2]
+    seen = []
+    for scale in scales:
+        for mirrored in (False, True) if flip else (False,):
+            part = resize_to_fit(image[:, ::-1].copy() if mirrored else image, round(size * scale))
+            h, w = part.shape[:2]
+            square = np.full((1, max(h, w), max(h, w), 3), 127, np.float32)
+            square[0, :h, :w] = part
+            found = predict(model, square)[0, :h, :w].astype(float)
+            found = interpolate_both(found, height, width)
+            seen.append(found[:, ::-1] if mirrored else found)
+    return np.mean(seen, axis=0)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("scales", [(1.0,), [0.7], (0.75, 1, 1.3)])
+def test_probabilities_and_labels_equal_a_loop_over_all_that_the_model_sees(unet, flip, scales):
+    shapes = [(30, 41), (50, 9), (1, 40), (24, 1), (1, 1), (16, 16)]
+    images = [random_images(*shape, seed=sum(shape)) for shape in shapes]
+    found = predict_probabilities(unet, images, 16, flip, scales)
+    labels = predict_labels(unet, images, 16, flip, scales)
+    for i, image in enumerate(images):
+        expected = probabilities_by_hand(unet, image, 16, flip, scales)
+        assert found[i].shape == (*image.shape[:2], 4) and found[i].dtype == np.float32
+        np.testing.assert_allclose(found[i], expected, atol=1e-5)
+        np.testing.assert_allclose(found[i].sum(axis=-1), 1, atol=1e-5)
+        second, best = np.sort(expected, axis=-1)[..., -2:].T
+        clear = (best - second).T > 2e-5  # elsewhere rounding decides
+        assert np.array_equal(labels[i][clear], expected.argmax(axis=-1)[clear])
+        assert np.array_equal(labels[i], found[i].argmax(axis=-1))  # the first, if several are
+        assert clear.mean() > 0.99
+    assert len(np.unique(labels[0])) > 1
+
+
+def test_the_mirror_image_gets_the_mirrored_answer_with_flip_and_not_without(unet):
+    image = random_images(16, 11)
+    for flip in (False, True):
+        pair = [image, image[:, ::-1]]
+        plain, mirrored = predict_probabilities(unet, pair, 16, flip)
+        assert np.allclose(plain, mirrored[:, ::-1], atol=1e-5) == flip
+
+
+def test_a_model_that_sees_single_pixels_gains_nothing_from_flip(model):
+    images = [pair[0] for pair in colour_pairs((32, 20), (17, 32)).values()]
+    plain, flipped = (predict_probabilities(model, images, flip=flip) for flip in (False, True))
+    for p, q in zip(plain, flipped, strict=True):
+        np.testing.assert_allclose(p, q, atol=1e-5)
+
+
+def test_scales_that_are_not_positive_numbers_are_refused(model):
+    image = np.zeros((4, 6, 3), np.uint8)
+    for scales in ((), 1.0, None, "1", [0], [1, -1], [np.nan], [np.inf], ["1"], [None], [[1]]):
+        for function in (predict_labels, predict_probabilities):
+            with pytest.raises(ValueError, match=r"^scales: .*expected numbers above 0") as caught:
+                function(model, [image], scales=scales)
+            assert sentence(caught)
+    for scales in ([1, 0.01], [1, 1025]):  # of 32 pixels: none, and 32,800
+        with pytest.raises(ValueError, match=r"^scales: .* pixels; expected 1 to 32768"):
+            predict_labels(model, [image], scales=scales)
+    (labels,) = predict_labels(model, [image], scales=np.array([0.02, 0.5]))  # 1 and 16 pixels
+    assert labels.shape == (4, 6)
 
 
 def test_logits_far_below_zero_are_compared_too():

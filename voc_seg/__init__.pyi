@@ -60,6 +60,7 @@ from .evaluation import format_table as format_table
 
 # Prediction.
 from .prediction import predict_labels as predict_labels
+from .prediction import predict_probabilities as predict_probabilities
 from .prediction import cut_out as cut_out
 
 # Plots.

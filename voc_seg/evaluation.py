@@ -16,7 +16,7 @@ from voc_seg.checks import check_whole
 from voc_seg.data.images import VOID
 from voc_seg.data.voc import VOCFolder
 from voc_seg.models.saving import class_layer, get_classes
-from voc_seg.prediction import predict_labels
+from voc_seg.prediction import check_scales, predict_labels
 
 
 def evaluate(
@@ -25,6 +25,8 @@ def evaluate(
     split: str | Sequence[str] = "val",
     batch_size: int = 8,
     on_prediction: Callable[[str, np.ndarray], object] | None = None,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
 ) -> dict[str, Any]:
     """Evaluates a model on a split, each image at its original resolution.
 
@@ -35,6 +37,8 @@ def evaluate(
         batch_size: the number of images to predict at a time.
         on_prediction: a function that is called with each image's ID and its (H, W) uint8 label
             map of class indices.
+        flip: whether the model also sees the mirror images, see `predict_labels`.
+        scales: the model sees the images at each of these multiples of its training size.
 
     Returns:
         A dictionary.
@@ -49,10 +53,12 @@ def evaluate(
               predicted and the true masks of all object classes stacked; 1 if both are empty.
             - `confusion`: the (C, C) counts of pixels as nested lists, truth by row.
             - `images`: the number of images.
+            - `flip`, `scales`: as given.
 
     Raises:
         FileNotFoundError: there is no such split, or a file is missing.
-        ValueError: the folder's classes are not the model's, or a file is damaged.
+        ValueError: the folder's classes are not the model's, a file is damaged, or the scales are
+            not numbers above 0.
 
     Examples:
         >>> from voc_seg import build_unet, evaluate, open_folder, write_shapes
@@ -62,6 +68,7 @@ def evaluate(
         (2, 5)
     """
     check_whole("batch_size", batch_size)
+    scales = check_scales(scales)
     if not hasattr(folder, "pair"):
         raise ValueError(f"folder: found {folder!r}, expected a VOCFolder, see open_folder")
     check_classes(model, folder)
@@ -75,7 +82,8 @@ def evaluate(
         for start in range(0, len(ids), batch_size):
             part = ids[start : start + batch_size]
             images, masks = zip(*map(folder.pair, part), strict=True)
-            for id, mask, labels in zip(part, masks, predict_labels(model, images), strict=True):
+            predictions = predict_labels(model, images, flip=flip, scales=scales)
+            for id, mask, labels in zip(part, masks, predictions, strict=True):
                 counts = confusion_matrix(mask, labels, len(names))
                 confusion += counts
                 image_dice.append(object_dice(counts))
@@ -83,7 +91,8 @@ def evaluate(
                     on_prediction(id, labels)
                 bar.update()
     result = summarise(confusion, names)
-    return result | {"mean_image_dice": float(np.mean(image_dice)), "images": len(ids)}
+    result |= {"mean_image_dice": float(np.mean(image_dice)), "images": len(ids)}
+    return result | {"flip": bool(flip), "scales": scales}
 
 
 def check_classes(model: keras.Model, folder: VOCFolder) -> None:
