@@ -407,12 +407,15 @@ def test_a_model_trained_with_a_loss_of_your_own_is_loaded_and_resumed_without_i
 
 
 def test_early_stopping_and_tensorboard_work(shapes, tmp_path):
-    stop = keras.callbacks.EarlyStopping("val_mean_iou", mode="max", patience=1, baseline=2)
+    stop = keras.callbacks.EarlyStopping("val_mean_iou", mode="max", patience=1, min_delta=2)
     seen = []
     look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
     _, history = run(shapes, "patch_classifier", tmp_path / "run", callbacks=[stop, look])
-    assert history["epoch"] == [1, 2]  # a mean IoU of 2 is never reached
+    assert history["epoch"] == [1, 2]  # no epoch is better than the first by 2
     assert "val_mean_iou" in seen[0]  # callbacks see the validation of windows too
+    stop = keras.callbacks.EarlyStopping("val_mean_iou", mode="max", patience=1, min_delta=2)
+    _, resumed = run(shapes, "patch_classifier", tmp_path / "run", callbacks=[stop], resume=True)
+    assert resumed == history  # it is complete
     if importlib.util.find_spec("tensorboard"):
         board = keras.callbacks.TensorBoard(tmp_path / "logs")
         run(shapes, "unet", tmp_path / "board", epochs=1, callbacks=[board])

@@ -209,10 +209,11 @@ def train(
         for stale in out.glob(".writing-*"):  # left by a killed run
             stale.unlink()
         history, reached = read_checkpoint(out, model)
+        complete = (out / "curves.png").is_file()  # drawn last; a callback may have ended the run
         if not reached:
             write_settings(out, settings)
         for stage, (first, length, rate) in enumerate(stages, start=1):
-            if stage < reached:
+            if stage < reached or complete:
                 continue
             if first is not None:
                 print(f"fine-tuning from {first}")
