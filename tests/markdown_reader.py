@@ -6,7 +6,7 @@ A reader works through a page from top to bottom, in a folder of their own. So d
   written to that file instead, and a later command must run it.
 - `bash` blocks are commands, line by line. `voc-seg` really runs, on a few small images; a
   download and the demo are only parsed. Scripts of the page run; `make` targets and scripts of the
-  repository must exist.
+  repository must exist. Lines of a notebook begin with `!` or `%`.
 - `text` blocks, or blocks without a language, are output, or (in the README) commands. Output
   directly below Python or commands must be what was printed; `...` matches anything.
 - `pip install X` does not install. If X is missing here, the rest of the section (up to the next
@@ -41,9 +41,10 @@ PART = re.compile(  # a fenced block, or a heading
     r"|^#+ (?P<heading>.*)$",
     re.MULTILINE,
 )
-SMALLER = {"SIZE": 16, "EPOCHS": 1, "FILTERS": 2, "BATCH_SIZE": 4, "ENCODER": "'encoder.keras'"}
+SMALLER = {"SIZE": 16, "EPOCHS": 1, "TRANSFER_EPOCHS": 1, "FINE_TUNE_EPOCHS": 1, "FILTERS": 2}
+SMALLER |= {"BATCH_SIZE": 4, "SEEDS": 1, "ENCODER": "keras.models.load_model('encoder.keras')"}
 TRAIN = ["--size", "16", "--epochs", "1", "--filters", "2", "--batch-size", "4"]
-ELSEWHERE = {"nvidia-smi", "git", "cd", "source"}  # programs that are not ours
+ELSEWHERE = {"nvidia-smi", "git", "cd", "cp", "tar", "source"}  # programs that are not ours
 COMMAND = re.compile(r"(\.venv/bin/)?(voc-seg|make|python|pip) ")
 QUICKLY = "--xla_backend_optimization_level=0"  # for JAX: what runs twice needs no fast code
 SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -109,7 +110,8 @@ class Reader:
         return printed.getvalue()
 
     def command(self, line):
-        words = shlex.split(line, comments=True)
+        line = line.lstrip("!%")  # a notebook's; its disks are here below the present folder
+        words = shlex.split(re.sub(r"(?<= )/(?=\w)", "", line), comments=True)
         settings = {}
         while "=" in words[0]:  # NAME=value, an environment variable
             name, _, value = words.pop(0).partition("=")
@@ -135,7 +137,9 @@ class Reader:
             assert name in {"venv", "pytest", *ELSEWHERE}, f"unknown command: {line}"
 
     def install(self, arguments):
-        assert arguments[0] == "install"
+        assert arguments[0] in ("install", "download")
+        if arguments[0] == "download":
+            return
         for word in arguments[1:]:
             name, _, extras = word.rstrip("]").partition("[")
             ours = name == "." or name.endswith(".whl")
@@ -167,7 +171,7 @@ class Reader:
                 (devkit / "VOC2009").rename(devkit / f"VOC{options.year}")
         self.provide(" ".join(arguments))
         arguments = shorten(arguments)
-        if settings:
+        if settings or "--mixed-precision" in arguments:
             run(["-m", "voc_seg", *arguments], settings)
         else:
             with without_graphs():
@@ -207,8 +211,10 @@ def shorten(arguments):
         del arguments[at : at + 2]
     special = {
         "patch-classifier": ["--window", "5"],
-        "vgg-transfer": ["--encoder", "encoder.keras"],
+        "vgg-transfer": ["--fine-tune-epochs", "1"],
     }
+    if arguments[1] == "vgg-transfer" and "--fine-tune-from" not in arguments:
+        special["vgg-transfer"] += ["--encoder", "encoder.keras"]
     return [*arguments, *TRAIN, *special.get(arguments[1], [])]
 
 

@@ -28,10 +28,12 @@ COMMANDS = ("demo", "shapes", "download", "train", "evaluate", "predict")
 FILES = [
     *("VOC_CLASSES", "VOCFolder", "open_folder", "download_voc", "write_shapes", "draw_scene"),
     *("VOID", "palette", "read_image", "read_mask", "write_image", "write_mask"),
-    *("resize_to_fit", "letterbox", "augment", "plots"),
+    *("resize_to_fit", "letterbox", "augment", "augment_window", "plots"),
 ]
+LOSSES = {"cross_entropy", "cross_entropy_and_dice", "WeightedCrossEntropy", "class_weights"}
 # Public names that build, load, train, evaluate or predict.
-MODELS = sorted({*voc_seg.__all__} - {*FILES, "SegmentationDataset", "WindowDataset"})
+OTHERS = {*FILES, *LOSSES, "SegmentationDataset", "WindowDataset"}
+MODELS = sorted({*voc_seg.__all__} - OTHERS)
 LAYERS = ("ReflectPadding2D", "PadToMultiple", "CropLike", "ClassProbabilities")
 
 

@@ -1,6 +1,7 @@
 """The exercises check themselves as they should, and chapters become pages."""
 
 import re
+import sys
 
 import check
 import numpy as np
@@ -159,6 +160,33 @@ def test_a_chapter_becomes_a_page(build, tmp_path):
     assert (tmp_path / "pages" / picture).read_bytes().startswith(b"\x89PNG")
     assert '??? tip "One solution"' in page
     assert (tmp_path / "pages" / "09_chapter.ipynb").is_file()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_first_cell_of_a_notebook_installs_voc_seg_only_if_it_is_missing(
+    build, tmp_path, monkeypatch, missing
+):
+    nbformat = pytest.importorskip("nbformat")
+    transform = pytest.importorskip("IPython.core.inputtransformer2").TransformerManager()
+    build.main([str(tmp_path / "09_chapter.py")])
+    notebook = nbformat.read(tmp_path / "pages" / "09_chapter.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    cell = notebook.cells[0]
+    assert notebook.cells[1].source.startswith("# 9. A chapter")
+    assert "%pip" not in (tmp_path / "pages" / "09_chapter.md").read_text(encoding="utf-8")
+
+    class Shell:  # stands for IPython's
+        said = ()
+
+        def run_line_magic(self, name, line):
+            Shell.said = name, line.format(**names)
+
+    if missing:
+        monkeypatch.setitem(sys.modules, "voc_seg", None)  # so that importing it fails
+    names = {"get_ipython": Shell}
+    exec(transform.transform_cell(cell.source), names)
+    wheel = "install --quiet --find-links . ./voc_seg-*.whl"
+    assert Shell.said == (("pip", wheel) if missing else ())
 
 
 def test_an_unchanged_chapter_is_not_run_again_and_a_changed_one_is(build, tmp_path, capsys):

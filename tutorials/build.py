@@ -40,6 +40,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "tutorials"
 CACHE = ROOT / "runs" / "site"
 
+# The first cell of a notebook to download. The script and the page do without it.
+INSTALL = """\
+# On Colab or Kaggle, first upload the wheel: see "Colab and Kaggle" in the how-to pages. Where
+# voc_seg is installed already, this cell does nothing.
+WHEELS = "."  # the folder that holds the wheel; on Kaggle, your data set: "/kaggle/input/..."
+try:
+    import voc_seg
+except ModuleNotFoundError:
+    %pip install --quiet --find-links {WHEELS} {WHEELS}/voc_seg-*.whl"""
+
 TEMPLATE = """
 {%- extends 'markdown/index.md.j2' -%}
 {%- block stream -%}
@@ -121,7 +131,9 @@ def run(path, fast):
 def write_page(path, notebook, seconds, fast):
     """Writes the page, its pictures and the downloadable notebook to `docs/tutorials`."""
     PAGES.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, PAGES / f"{path.stem}.ipynb")
+    install = nbformat.v4.new_code_cell(INSTALL, id="install")
+    download = nbformat.NotebookNode(notebook, cells=[install, *notebook.cells])
+    nbformat.write(download, PAGES / f"{path.stem}.ipynb")
     for cell in notebook.cells:
         pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
         if pictures and not cell.metadata.get("alt"):

@@ -110,10 +110,8 @@ class WeightedCrossEntropy(keras.losses.Loss):
         0.6931
     """
 
-    def __init__(
-        self, weights: Sequence[float], name: str = "weighted_cross_entropy", **kwargs: Any
-    ) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(self, weights: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**{"name": "weighted_cross_entropy", **kwargs})
         values = np.asarray(weights, "float32")
         if values.ndim != 1 or not np.isfinite(values).all() or (values < 0).any():
             raise ValueError(f"weights: found {weights!r}, expected a number >= 0 for each class")
