@@ -258,3 +258,18 @@ def test_a_model_that_has_diverged_is_refused_by_its_name(tmp_path, value):
     model.save(path)
     with pytest.raises(ValueError, match=r"diverged\.keras: its weights are NaN or infinite"):
         load_segmenter(path)
+
+
+def test_a_model_that_cannot_be_loaded_names_the_keras_that_saved_it(tmp_path):
+    path, newer = tmp_path / "unet.keras", tmp_path / "newer.keras"
+    build_unet(2, filters=2, depth=1).save(path)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(newer, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "metadata.json":
+                content = json.dumps({**json.loads(content), "keras_version": "9.1"})
+            if name == "config.json":
+                content = content.replace(b"CropLike", b"CropOfTheFuture")
+            new.writestr(name, content)
+    with pytest.raises(ValueError, match=r"newer\.keras: is not .*saved by Keras 9\.1"):
+        load_segmenter(newer)

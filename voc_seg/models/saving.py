@@ -3,6 +3,7 @@
 A model remembers in its last layer, `ClassProbabilities`, so the memory is saved with it.
 """
 
+import json
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -178,5 +179,16 @@ def load_model(path: str | Path) -> keras.Model:
             return keras.models.load_model(path, compile=False)  # so the loss is not needed
     except Exception as error:  # zipfile, h5py and Keras raise arbitrary exceptions
         raise ValueError(
-            f"{path}: is not a model that Keras can load ({first_line(error)})"
+            f"{path}: is not a model that Keras can load ({first_line(error)}){saved_by(path)}"
         ) from None
+
+
+def saved_by(path: Path) -> str:
+    """If a model was saved by another version of Keras, says so: it may be too new to load."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            version = json.loads(file.read("metadata.json"))["keras_version"]
+    except Exception:  # a damaged file may raise anything
+        return ""
+    same = version == keras.__version__
+    return "" if same else f"; it was saved by Keras {version}, and this is {keras.__version__}"
