@@ -1,18 +1,18 @@
 """Augmentation: image and mask move together, nothing new gets into the mask."""
 
+import functools
+
 import numpy as np
 import pytest
-from helpers import SHAPES, blocky_mask
+from helpers import SHAPES, blocky_mask, random_images
 
-from voc_seg import VOID, augment
-from voc_seg.data import augmentation
+from voc_seg import VOID, augment, augment_window, letterbox
 from voc_seg.data.augmentation import change_colours
-from voc_seg.data.images import GREY
+from voc_seg.data.images import GREY, letterbox_mask
 
-
-@pytest.fixture
-def no_colour_change(monkeypatch):
-    monkeypatch.setattr(augmentation, "change_colours", lambda image, rng: image.astype("float32"))
+NO_COLOURS = {"brightness": 0, "contrast": 0, "saturation": 0}
+NOTHING = {"flip": 0, "scale": (1, 1), **NO_COLOURS}
+only_move = functools.partial(augment, **NO_COLOURS)
 
 
 def generators(number):
@@ -39,18 +39,18 @@ def test_augment_never_makes_a_new_class_and_always_fills_the_square(shape):
     image = np.zeros((*shape, 3), np.uint8)
     for rng in generators(100):
         new_image, new_mask = augment(image, mask, 24, rng)
-        assert new_image.shape == (24, 24, 3) and new_image.dtype == np.float32
+        assert new_image.shape == (24, 24, 3) and new_image.dtype == np.uint8
         assert new_mask.shape == (24, 24) and new_mask.dtype == np.uint8
         assert set(np.unique(new_mask)) <= {*values, VOID}
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (80, 40), (30, 90), (200, 150)])
-def test_augment_moves_image_and_mask_alike(no_colour_change, shape):
+def test_augment_moves_image_and_mask_alike(shape):
     mask = blocky_mask(*shape, [0, 1, 2, 4, 7], block=max(shape) // 5)
     image = paint(mask)
     agreement = []
     for rng in generators(60):
-        new_image, new_mask = augment(image, mask, 48, rng)
+        new_image, new_mask = only_move(image, mask, 48, rng)
         seen = new_mask != VOID
         assert seen.sum() > 50
         pure = (new_image == paint(new_mask)).all(axis=-1)
@@ -62,10 +62,10 @@ def test_augment_moves_image_and_mask_alike(no_colour_change, shape):
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (80, 40), (30, 90)])
-def test_what_augment_fills_in_is_grey_in_the_image_and_void_in_the_mask(no_colour_change, shape):
+def test_what_augment_fills_in_is_grey_in_the_image_and_void_in_the_mask(shape):
     filled = []
     for rng in generators(60):
-        image, mask = augment(
+        image, mask = only_move(
             np.full((*shape, 3), 200, np.uint8), np.ones(shape, np.uint8), 48, rng
         )
         assert np.array_equal(image, np.where(mask == VOID, GREY, 200)[..., None].repeat(3, -1))
@@ -106,30 +106,108 @@ def test_augment_scales_within_its_bounds_and_places_the_image_anywhere():
     assert len(corners) > 50
 
 
-def test_change_colours_stays_in_the_range_and_keeps_the_shape():
-    image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
-    for rng in generators(100):
-        changed = change_colours(image, rng)
-        assert changed.shape == image.shape and changed.dtype == np.float32
-        assert changed.min() >= 0 and changed.max() <= 255
-        assert not np.array_equal(changed, image)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_augment_with_empty_ranges_is_the_letterbox_somewhere_in_the_square(shape):
+    image, mask = random_images(*shape), blocky_mask(*shape, [0, 1, 20])
+    expected, labels = letterbox(image, 24), letterbox_mask(mask, 24)
+    for rng in generators(10):
+        new_image, new_mask = augment(image, mask, 24, rng, **NOTHING)
+        row, column = np.argwhere(new_mask != VOID)[0]
+        assert np.array_equal(new_image, np.roll(expected, (row, column), (0, 1)))
+        assert np.array_equal(new_mask, np.roll(labels, (row, column), (0, 1)))
 
 
-def test_change_colours_keeps_grey_grey_and_its_order():
+def test_the_ranges_of_augment_are_respected():
+    mask = np.repeat([[1, 2]], 40, axis=0).repeat(40, axis=1).astype(np.uint8)  # (40, 80)
+    image = np.zeros((40, 80, 3), np.uint8)
+    for flip in (0, 1):
+        widths = []
+        for rng in generators(50):
+            _, new = augment(image, mask, 60, rng, flip=flip, scale=(0.5, 0.8))
+            columns = np.flatnonzero((new != VOID).any(axis=0))
+            widths.append(len(columns))
+            middle = new[new[:, columns[0]] != VOID][0]
+            assert middle[columns[0]] == 1 + flip and middle[columns[-1]] == 2 - flip
+        assert 30 <= min(widths) <= 32 and 46 <= max(widths) <= 48
+
+
+def change_by_hand(image, seed, brightness, contrast, saturation):
+    """Saturation, then contrast and brightness, in float64, without rounding."""
+    rng = np.random.default_rng(seed)
+    stretch = 1 + rng.uniform(-contrast, contrast)
+    saturate = 1 + rng.uniform(-saturation, saturation)
+    add = rng.uniform(-brightness, brightness)
+    changed = np.empty(image.shape)
+    for row, column in np.ndindex(image.shape[:2]):
+        colour = image[row, column].astype(float)
+        grey = colour.sum() / 3
+        colour = grey + saturate * (colour - grey)
+        changed[row, column] = 128 + add + stretch * (colour - 128)
+    return np.clip(changed, 0, 255)
+
+
+@pytest.mark.parametrize("ranges", [(30, 0.25, 0.25), (255, 1, 1), (0, 0.5, 0), (0, 0, 0.9)])
+def test_colours_change_as_in_a_loop_over_the_pixels(ranges):
+    image = random_images(9, 11)
+    for seed in range(50):
+        found = change_colours(image, np.random.default_rng(seed), *ranges)
+        assert found.shape == image.shape and found.dtype == np.uint8
+        # OpenCV computes with whole numbers, so it may miss the nearest one by one.
+        assert np.abs(found - change_by_hand(image, seed, *ranges)).max() < 1
+
+
+def test_without_ranges_colours_stay_as_they_are():
+    image = random_images(20, 30)
+    for rng in generators(20):
+        assert np.array_equal(change_colours(image, rng, 0, 0, 0), image)
+
+
+def test_changed_colours_keep_grey_grey_and_its_order():
     ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=-1)  # (1, 256, 3)
     for rng in generators(50):
-        changed = change_colours(ramp, rng)[0]
-        assert np.allclose(changed, changed[:, :1], atol=1e-3)
+        changed = change_colours(ramp, rng, 30, 0.25, 0.25)[0].astype(int)
+        assert (changed == changed[:, :1]).all()
         assert (np.diff(changed[:, 0]) >= 0).all()
-        assert abs(changed[128, 0] - 128) <= 30
-        assert 0.75 * 40 - 1e-3 <= changed[148, 0] - changed[108, 0] <= 1.25 * 40 + 1e-3
+        assert abs(changed[128, 0] - 128) <= 31
+        assert 0.75 * 40 - 2 <= changed[148, 0] - changed[108, 0] <= 1.25 * 40 + 2
 
 
-def test_change_colours_changes_saturation_and_keeps_the_hue():
-    red = np.array([[[150, 100, 110]]], np.uint8)
-    ratios = []
-    for rng in generators(50):
-        r, g, b = change_colours(red, rng)[0, 0]
-        assert np.isclose((r - g) / (b - g), 5, rtol=1e-3)
-        ratios.append((r - g) / 50)
-    assert 0.75**2 <= min(ratios) < 0.9 and 1.1 < max(ratios) <= 1.25**2
+def test_a_window_is_flipped_or_not_and_nothing_else_without_colours():
+    window = random_images(9, 9)
+    found = [augment_window(window, rng, **NO_COLOURS) for rng in generators(200)]
+    flipped = [np.array_equal(w, window[:, ::-1]) for w in found]
+    assert all(f or np.array_equal(w, window) for w, f in zip(found, flipped, strict=True))
+    assert abs(sum(flipped) - 100) < 5 * np.sqrt(200 / 4)
+    for flip in (0, 1):
+        found = [augment_window(window, rng, flip, **NO_COLOURS) for rng in generators(20)]
+        assert all(np.array_equal(w, window[:, ::-1] if flip else window) for w in found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"flip": 1.5}, "flip: found 1.5, expected a number from 0 to 1"),
+        ({"flip": True}, "flip: found True, expected a number from 0 to 1"),
+        ({"brightness": -1}, "brightness: found -1, expected a number from 0 to 255"),
+        ({"contrast": (0.7, 1.3)}, r"contrast: found \(0.7, 1.3\), expected a number from 0 to 1"),
+        ({"saturation": float("nan")}, "saturation: found nan, expected a number from 0 to 1"),
+        ({"scale": 0.5}, "scale: found 0.5, expected the smallest and the largest scale"),
+        ({"scale": (0.5, "2")}, "scale: found '2', expected a number from 0.1 to 10"),
+        ({"scale": (0, 1)}, "scale: found 0, expected a number from 0.1 to 10"),
+        ({"scale": (2, 0.5)}, r"scale: found \(2, 0.5\), expected the smaller number first"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(arguments, message):
+    image, mask = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        augment(image, mask, 8, np.random.default_rng(0), **arguments)
+    if "scale" not in arguments:
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            augment_window(image, np.random.default_rng(0), **arguments)
+
+
+def test_a_mask_of_another_size_or_type_is_refused():
+    image, rng = np.zeros((8, 9, 3), np.uint8), np.random.default_rng(0)
+    for mask in (np.zeros((9, 8), np.uint8), np.zeros((8, 9), int), [[0]]):
+        with pytest.raises(ValueError, match=r"^mask: found .*, expected uint8 \(8, 9\) as"):
+            augment(image, mask, 8, rng)

@@ -1,24 +1,29 @@
 """Batches of images and windows: what is in them, their order, their randomness."""
 
+import functools
+import gc
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import SimpleNamespace
 
+import cv2
 import keras
 import numpy as np
 import pytest
-from helpers import blocky_mask, random_images
+from helpers import blocky_mask, python, random_images
 
 from voc_seg import (
     VOID,
     SegmentationDataset,
     VOCFolder,
     WindowDataset,
+    augment,
+    augment_window,
     letterbox,
     open_folder,
     resize_to_fit,
 )
-from voc_seg.data import datasets
 from voc_seg.data.datasets import read_pairs
 from voc_seg.data.images import letterbox_mask
 
@@ -28,9 +33,12 @@ def folder(shapes):
     return open_folder(shapes)
 
 
-@pytest.fixture
-def no_colour_change(monkeypatch):
-    monkeypatch.setattr(datasets, "change_colours", lambda image, rng: image.astype("float32"))
+def make_batches(kind, folder, **options):
+    """A data set of one of the two kinds, with everything random that it has."""
+    ids = folder.ids("train")
+    if kind == "images":
+        return SegmentationDataset(folder, ids, 24, 5, augment=True, shuffle=True, **options)
+    return WindowDataset(folder, ids, 9, 24, 64, augment=True, **options)
 
 
 def all_batches(dataset):
@@ -75,7 +83,7 @@ def fit(dataset, epochs, **options):
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(Recorder()(inputs)))
     model.compile(optimizer="sgd", loss=loss, run_eagerly=True)
-    model.fit(dataset, epochs=epochs, shuffle=False, verbose=0, **options)
+    model.fit(dataset, epochs=epochs, verbose=0, **options)  # Keras would shuffle: in vain
     return list(zip(images, truths, strict=True))
 
 
@@ -129,10 +137,7 @@ def test_a_shuffled_epoch_gives_every_image_once(folder):
 @pytest.mark.parametrize("kind", ["images", "windows"])
 def test_the_seed_determines_every_batch(folder, kind):
     def make(seed):
-        ids = folder.ids("train")
-        if kind == "images":
-            return SegmentationDataset(folder, ids, 24, 5, augment=True, shuffle=True, seed=seed)
-        return WindowDataset(folder, ids, 9, 24, 64, augment=True, seed=seed)
+        return make_batches(kind, folder, seed=seed)
 
     assert same(read_epochs(make(3), 2), read_epochs(make(3), 2))
     assert not same(read_epochs(make(3), 1), read_epochs(make(4), 1))
@@ -198,12 +203,14 @@ def test_the_cache_gives_the_same_and_reads_each_file_once(folder, monkeypatch):
     monkeypatch.setattr(VOCFolder, "pair", lambda self, id: read.append(id) or pair(self, id))
     options = {"batch_size": 5, "augment": True, "shuffle": True}
     ids = folder.ids("train")
-    expected = read_epochs(SegmentationDataset(folder, ids, 24, **options), 2)
-    assert sorted(read) == sorted(2 * ids)
+    plain = SegmentationDataset(folder, ids, 24, **options)
+    expected = read_epochs(plain, 2)
+    plain.pool.shutdown()  # waits until the next epoch's first batches are read, too
+    assert all(read.count(id) >= 2 for id in ids)
     read.clear()
-    assert same(
-        read_epochs(SegmentationDataset(folder, ids, 24, cache=True, **options), 2), expected
-    )
+    # With several threads, two of them may read the same file at the same time.
+    cached = SegmentationDataset(folder, ids, 24, cache=True, workers=1, **options)
+    assert same(read_epochs(cached, 2), expected)
     assert sorted(read) == sorted(ids)
 
 
@@ -213,6 +220,224 @@ def test_changing_a_batch_does_not_change_the_cache(folder):
     before = images.copy(), masks.copy()
     images[:], masks[:] = 0, 0
     assert same([dataset[0]], [before])
+
+
+# Augmentation of your own.
+
+
+def test_other_ranges_are_given_by_partial(folder):
+    ids = folder.ids("train")
+    dataset = SegmentationDataset(folder, ids, 24, augment=functools.partial(augment, flip=1))
+    k, rng = 3, np.random.default_rng((0, 0, 3))
+    expected = augment(*folder.pair(ids[k]), 24, rng, flip=1)
+    assert np.array_equal(dataset[0][0][k], expected[0])
+    assert np.array_equal(dataset[0][1][k], expected[1])
+    same_as_true = WindowDataset(folder, ids, 5, 16, augment=functools.partial(augment_window))
+    assert same([same_as_true[0]], [WindowDataset(folder, ids, 5, 16, augment=True)[0]])
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_function_of_your_own_may_change_what_it_gets(folder, cache):
+    def black(image, mask, size, rng):
+        image[:] = 0
+        return augment(image, mask, size, rng, brightness=0, contrast=0)
+
+    def black_window(window, rng):
+        window[:] = 0
+        return window
+
+    ids = folder.ids("train")
+    dataset = SegmentationDataset(folder, ids, 24, augment=black, cache=cache)
+    images, masks = dataset[0]
+    assert set(np.unique(images)) <= {0, 127} and (images[masks != VOID] == 0).all()
+    if cache:
+        assert all(np.array_equal(dataset.read(id)[0], folder.pair(id)[0]) for id in ids)
+    windows = WindowDataset(folder, ids, 5, 16, augment=black_window)
+    before = [image.copy() for image in windows.images]
+    assert not windows[0][0].any()
+    assert all(map(np.array_equal, windows.images, before))
+
+
+def linear(image, mask, size, rng):
+    return letterbox(image, size), resize_to_fit(mask, size, cv2.INTER_LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda image, mask, size, rng: image, r"returned uint8 \(48, 48, 3\); expected uint8"),
+        (lambda image, mask, size, rng: None, "returned NoneType; expected uint8"),
+        (lambda image, mask, size, rng: (image, mask), r"returned uint8 \(48, 48, 3\), uint8 \(48"),
+        (
+            lambda *given: (augment(*given)[0] / 255, augment(*given)[1]),
+            r"returned float64 \(24, 24, 3\), uint8 \(24, 24\); expected uint8 \(24, 24, 3\), ui",
+        ),
+        (
+            lambda *given: (augment(*given)[0], augment(*given)[1].astype(int)),
+            r"returned uint8 \(24, 24, 3\), int64 \(24, 24\); expected",
+        ),
+        (linear, "returned a mask with the label [0-9]+, which was not there before"),
+    ],
+)
+def test_a_function_that_returns_something_else_is_named(write_voc, function, message):
+    mask = np.zeros((48, 48), np.uint8)
+    mask[:, 17:] = 20
+    folder = open_folder(write_voc({"a": (random_images(48, 48), mask)}))
+    with pytest.raises(ValueError, match=f"^augment: the function {message}"):
+        SegmentationDataset(folder, ["a"], 24, augment=function)[0]
+
+
+def test_void_may_be_new_in_a_mask(write_voc):
+    pair = random_images(48, 48), np.zeros((48, 48), np.uint8)
+    folder = open_folder(write_voc({"a": pair}))
+
+    def all_void(image, mask, size, rng):
+        return letterbox(image, size), np.full((size, size), VOID, np.uint8)
+
+    assert (SegmentationDataset(folder, ["a"], 24, augment=all_void)[0][1] == VOID).all()
+
+
+def test_a_window_of_another_size_or_type_is_named(folder):
+    for change in (lambda window, rng: window[1:], lambda window, rng: window / 255):
+        with pytest.raises(ValueError, match=r"^augment: .* returned .*; expected uint8 \(5, 5, 3"):
+            WindowDataset(folder, folder.ids("train"), 5, 16, augment=change)[0]
+
+
+@pytest.mark.parametrize("kind", [SegmentationDataset, WindowDataset])
+def test_augment_is_true_false_or_a_function(folder, kind):
+    more = {"window": 5} if kind is WindowDataset else {}
+    with pytest.raises(ValueError, match=r"^augment: found 'yes', expected True, False or a func"):
+        kind(folder, folder.ids("train"), size=16, augment="yes", **more)
+
+
+# Preparing batches ahead.
+
+
+class Reading:
+    """A folder of eight pairs of one colour; `events[id]` tells that a pair was read."""
+
+    def __init__(self, broken=()):
+        self.events = {str(k): threading.Event() for k in range(8)}
+        self.broken = broken
+
+    def pair(self, id):
+        self.events[id].set()
+        if id in self.broken:
+            raise ValueError(f"{id}.png: is broken")
+        return np.full((8, 8, 3), int(id), np.uint8), np.zeros((8, 8), np.uint8)
+
+
+def colour(batch):
+    images, _ = batch
+    assert (images == images.flat[0]).all()
+    return images.flat[0]
+
+
+@pytest.mark.parametrize("kind", ["images", "windows"])
+def test_batches_prepared_ahead_are_those_of_a_plain_loop(folder, kind):
+    dataset = make_batches(kind, folder, seed=2)
+    expected = []
+    for dataset.epoch in (0, 1, 2):
+        for i in reversed(range(len(dataset))):  # against the order: nothing is prepared ahead
+            expected.insert(dataset.epoch * len(dataset), dataset[i])
+    if kind == "windows":
+        assert same(read_epochs(make_batches(kind, folder, seed=2), 3), expected)
+        return
+    for workers in (1, 2, 4):
+        found = read_epochs(make_batches(kind, folder, seed=2, workers=workers), 3)
+        assert same(found, expected)
+
+
+def test_the_next_two_batches_are_prepared_before_they_are_asked_for():
+    folder = Reading()
+    dataset = SegmentationDataset(folder, list("0123"), 8, batch_size=1)
+    assert colour(dataset[0]) == 0
+    assert not folder.events["1"].is_set()  # someone who looks at one batch needs no other
+    assert colour(dataset[1]) == 1
+    assert folder.events["2"].wait(60) and folder.events["3"].wait(60)
+    assert colour(dataset[2]) == 2 and colour(dataset[3]) == 3
+    folder.events["1"].clear()
+    dataset.on_epoch_end()
+    assert colour(dataset[0]) == 0
+    assert folder.events["1"].wait(60)  # in order across the end of the epoch
+
+
+def test_in_an_epoch_of_keras_batches_come_in_order_and_are_prepared_ahead():
+    folder = Reading()
+    dataset = SegmentationDataset(folder, list("0123"), 8, batch_size=1)
+    dataset.on_epoch_begin()
+    assert colour(dataset[3]) == 0 and colour(dataset[1]) == 1  # whatever Keras asks for
+    assert folder.events["2"].wait(60) and folder.events["3"].wait(60)
+    assert colour(dataset[0]) == 2 and colour(dataset[2]) == 3
+    dataset.on_epoch_end()
+    assert colour(dataset[3]) == 3  # outside an epoch, batch 3 is batch 3
+
+
+def test_fit_loads_the_next_batch_while_the_device_works():
+    folder, late = Reading(), []
+
+    class Wait(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):  # before Keras asks for the next one
+            if 1 <= batch <= 6 and not folder.events[str(batch + 1)].wait(60):
+                late.append(batch)
+
+    dataset = SegmentationDataset(folder, list("01234567"), 8, batch_size=1)
+    fit(dataset, 1, callbacks=[Wait()])
+    assert not late
+
+
+def test_never_more_than_two_batches_wait():
+    dataset = SegmentationDataset(Reading(), list("0123"), 8, batch_size=1)
+    for i in [0, 1, 2, 3, 0, 1, 3, 2, 3, 0, 0, 1, 2]:
+        assert colour(dataset[i]) == i
+        assert len(dataset.started) <= 2
+
+
+@pytest.mark.parametrize("kind", ["images", "windows"])
+def test_an_epoch_set_from_outside_gets_its_own_batches(folder, kind):
+    dataset, other = make_batches(kind, folder), make_batches(kind, folder)
+    for epoch in (0, 7, 3, 4):
+        dataset.epoch = other.epoch = epoch
+        backwards = [other[i] for i in reversed(range(len(other)))]
+        assert same(all_batches(dataset), backwards[::-1])
+
+
+def test_an_error_in_a_batch_prepared_ahead_arrives_with_the_batch():
+    dataset = SegmentationDataset(Reading(broken="2"), list("0123"), 8, batch_size=1)
+    assert [colour(dataset[i]) for i in (0, 1)] == [0, 1]
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^2\.png: is broken"):
+            dataset[2]
+    assert colour(dataset[3]) == 3
+
+
+@pytest.mark.parametrize("kind", ["images", "windows"])
+def test_a_deleted_data_set_leaves_no_threads(folder, kind):
+    before = set(threading.enumerate())
+    dataset = make_batches(kind, folder)
+    dataset[0], dataset[1]  # two more are being prepared
+    threads = set(threading.enumerate()) - before
+    assert threads
+    del dataset
+    gc.collect()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("end", ["pass", "raise KeyboardInterrupt"])
+def test_a_program_ends_while_batches_are_being_prepared(shapes, end):
+    script = f"""
+from voc_seg import SegmentationDataset, open_folder
+folder = open_folder({str(shapes)!r})
+dataset = SegmentationDataset(folder, folder.ids("train"), 32, batch_size=2)
+dataset[0], dataset[1]
+print("read", flush=True)
+{end}
+"""
+    done = python("-c", script, check=False, KERAS_BACKEND=keras.backend.backend())
+    assert "read" in done.stdout
+    assert (done.returncode == 0) == (end == "pass"), done.stderr
 
 
 # Reading many files.
@@ -279,13 +504,14 @@ def test_each_window_is_reflected_around_a_pixel_of_its_label(write_voc, window,
         assert label in expected[cut.tobytes()]
 
 
-def test_augmented_windows_are_flipped_around_the_same_pixel(write_voc, no_colour_change):
+def test_augmented_windows_are_flipped_around_the_same_pixel(write_voc):
     pairs = random_pairs((16, 16), (12, 20))
     folder = open_folder(write_voc(pairs))
     expected = naive_windows(pairs.values(), 5, 16)
+    flip_only = functools.partial(augment_window, brightness=0, contrast=0, saturation=0)
     flipped = 0
     for cut, label in zip(
-        *WindowDataset(folder, folder.ids("train"), 5, 16, 200, augment=True)[0], strict=True
+        *WindowDataset(folder, folder.ids("train"), 5, 16, 200, augment=flip_only)[0], strict=True
     ):
         flip = cut.tobytes() not in expected
         assert label in expected[(cut[:, ::-1] if flip else cut).tobytes()]
@@ -294,11 +520,13 @@ def test_augmented_windows_are_flipped_around_the_same_pixel(write_voc, no_colou
 
 
 def test_augmented_windows_change_their_colours_within_the_range(folder):
-    windows, labels = WindowDataset(folder, folder.ids("train"), 9, 32, augment=True)[0]
+    no_flip = functools.partial(augment_window, flip=0, saturation=0, contrast=0, brightness=9)
+    windows, labels = WindowDataset(folder, folder.ids("train"), 9, 32, augment=no_flip)[0]
     plain, same_labels = WindowDataset(folder, folder.ids("train"), 9, 32)[0]
     assert windows.dtype == np.float32 and windows.min() >= 0 and windows.max() <= 255
     assert np.array_equal(labels, same_labels)  # drawn before the colours are
-    assert (windows != np.round(windows)).any() and (plain == np.round(plain)).all()
+    change = (windows - plain)[0]  # the later windows are others: the first one's colours are drawn
+    assert 0 < np.abs(change).max() <= 9
 
 
 def test_every_class_that_occurs_is_drawn_equally_often_and_no_other(write_voc):

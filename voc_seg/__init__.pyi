@@ -40,6 +40,7 @@ from .data.images import letterbox as letterbox
 
 # Batches.
 from .data.augmentation import augment as augment
+from .data.augmentation import augment_window as augment_window
 from .data.datasets import SegmentationDataset as SegmentationDataset
 from .data.datasets import WindowDataset as WindowDataset
 

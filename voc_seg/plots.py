@@ -7,8 +7,9 @@ Okabe and Ito ("Color Universal Design", 2008), which colour-blind people can te
 (`cut_out`, which cuts the object out of a photograph, is in `prediction.py`.)
 """
 
+import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -21,13 +22,17 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from voc_seg.data.images import VOID, check_image, resize_to_fit
+from voc_seg.checks import check_whole
+from voc_seg.data.augmentation import augment as our_augment
+from voc_seg.data.augmentation import check_augmented
+from voc_seg.data.images import VOID, check_image, letterbox, letterbox_mask, resize_to_fit
 from voc_seg.data.palette import palette
 
 # A name in a script that the font lacks is drawn as boxes; a warning would not help.
 warnings.filterwarnings("ignore", message="Glyph .* missing from")
 LONG_SIDE = 1600  # pixels; larger images are drawn downscaled, because no screen shows more
 BLUE, VERMILLION = "#0072B2", "#D55E00"
+NOTHING = {"no object found": (255, 255, 255)}  # RGB
 ERRORS = {"wrong": (213, 94, 0), "not scored": (40, 40, 40)}  # RGB: vermillion, dark grey
 
 
@@ -149,12 +154,66 @@ def plot_overlay(image: np.ndarray, labels: np.ndarray, classes: Mapping[str, in
     layout = ConstrainedLayoutEngine(w_pad=0, h_pad=0)
     figure = Figure((width, max(height, 0.1)), layout=layout)
     ax = figure.add_subplot(anchor="N", xticks=[], yticks=[], frame_on=False)
-    image, objects = downscale(image), labels > 0
-    painted = cv2.addWeighted(image, 0.5, colorize(labels, classes), 0.5, 0)
-    ax.imshow(np.where(objects[..., None], painted, image))
-    draw_outlines(ax, labels)
-    nothing = {} if objects.any() else {"no object found": (255, 255, 255)}
-    add_legend(figure, [labels[objects]], classes, nothing)
+    draw_overlay(ax, downscale(image), labels, classes)
+    objects = labels[labels > 0]
+    add_legend(figure, [objects], classes, {} if objects.size else NOTHING)
+    return figure
+
+
+def plot_augmentations(
+    image: np.ndarray,
+    mask: np.ndarray,
+    classes: Mapping[str, int],
+    size: int = 256,
+    augment: Callable[..., tuple[np.ndarray, np.ndarray]] = our_augment,
+    number: int = 5,
+    seed: int = 0,
+) -> Figure:
+    """Draws an image with its mask half transparent over it, and then random versions of both.
+
+    What is filled in is void, so it has the colour of void.
+
+    Args:
+        image: (H, W, 3) uint8 RGB array.
+        mask: (H, W) uint8, class indices or 255 (void).
+        classes: {class name: value in the mask files}.
+        size: height and width of each version, in pixels.
+        augment: `voc_seg.augment`, or a function of your own as for `SegmentationDataset`.
+        number: the number of random versions.
+        seed: random seed.
+
+    Returns:
+        A figure, three pictures in a row.
+
+    Raises:
+        ValueError: the sizes differ, a label is not a class, or the function returned something
+            other than an image and a mask of this size.
+
+    Examples:
+        >>> from functools import partial
+        >>> import numpy as np
+        >>> from voc_seg import augment, draw_scene, plots
+        >>> image, mask = draw_scene(np.random.default_rng(0), 64)
+        >>> classes = {"background": 0, "disc": 1, "square": 2, "star": 3, "ring": 4}
+        >>> figure = plots.plot_augmentations(image, mask, classes, 64, partial(augment, flip=0))
+        >>> figure.savefig("augmentations.png")
+    """
+    mask = check_labels(mask, classes, "mask", image)
+    check_whole("number", number)
+    versions = [(letterbox(image, size), letterbox_mask(mask, size))]
+    for n in range(number):
+        versions.append(augment(image, mask, size, np.random.default_rng((seed, n))))
+        check_augmented(versions[-1], mask, size)
+    rows = math.ceil(len(versions) / 3)
+    figure = Figure((8, 2.7 * rows), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03))
+    grid = figure.subplots(rows, 3, squeeze=False)
+    for ax in grid.flat:
+        ax.set(xticks=[], yticks=[], frame_on=False)
+    for ax, (version, labels) in zip(grid.flat, versions, strict=False):
+        draw_overlay(ax, downscale(version), downscale(labels), classes)
+    grid[0, 0].set_title("without augmentation", fontsize=10)
+    objects = np.concatenate([labels[labels > 0] for _, labels in versions])
+    add_legend(figure, [objects], classes, {} if objects.size else NOTHING)
     return figure
 
 
@@ -248,11 +307,11 @@ def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draws loss and mean IoU over the epochs, of training and of validation.
 
     A dotted line marks the best epoch: the one with the largest val_mean_iou, or without that the
-    smallest val_loss.
+    smallest val_loss. If the run has two stages, the second is shaded.
 
     Args:
         history: {column: one number for each epoch}, with any of the columns epoch, loss,
-            val_loss, mean_iou (0..1), val_mean_iou; others are not drawn.
+            val_loss, mean_iou (0..1), val_mean_iou, stage (1 or 2); others are not drawn.
 
     Returns:
         A figure.
@@ -271,6 +330,7 @@ def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
         )
     curves = {column: np.array(values, dtype=float) for column, values in history.items()}
     epochs = curves.get("epoch", np.arange(1, max(lengths) + 1))
+    stages = curves.get("stage", np.ones(len(epochs)))
     score = curves.get("val_mean_iou", -curves.get("val_loss", np.full(len(epochs), np.nan)))
     figure = Figure((9, 4), layout="constrained")
     kinds = ("", "o-", BLUE, "training"), ("val_", "s--", VERMILLION, "validation")
@@ -285,10 +345,13 @@ def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
             ax.axvline(best, color="0.4", linestyle=":", label=f"best validation: epoch {best:g}")
         ax.set(xlabel="epoch", ylabel=name.replace("_iou", " IoU"))
         ax.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+        second = epochs[stages > 1]
+        if 0 < len(second) < len(epochs):
+            ax.axvspan(second[0] - 0.5, second[-1] + 0.5, color="0.92", label="fine-tuning")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_ylim(0, 1)
-    lines = {line.get_label(): line for ax in figure.axes for line in ax.lines}  # each label once
-    figure.legend(handles=[*lines.values()], loc="outside lower center", ncols=3, frameon=False)
+    drawn = {x.get_label(): x for ax in figure.axes for x in [*ax.lines, *ax.patches]}  # each once
+    figure.legend(handles=[*drawn.values()], loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
@@ -320,6 +383,15 @@ def downscale(array: np.ndarray) -> np.ndarray:
 def escape_dollars(text: str) -> str:
     """A name as it is: Matplotlib would read what is between two dollar signs as mathematics."""
     return text.replace("$", r"\$")
+
+
+def draw_overlay(
+    ax: Axes, image: np.ndarray, labels: np.ndarray, classes: Mapping[str, int]
+) -> None:
+    """Draws an image with the colours of its classes half transparent over it."""
+    painted = cv2.addWeighted(image, 0.5, colorize(labels, classes), 0.5, 0)
+    ax.imshow(np.where(labels[..., None] > 0, painted, image))
+    draw_outlines(ax, labels)
 
 
 def draw_outlines(ax: Axes, labels: np.ndarray) -> None:

@@ -3,11 +3,14 @@
 Both data sets are Keras `PyDataset`s that return NumPy arrays, so they feed every backend, and you
 can look at a single batch: `images, masks = dataset[0]`. All randomness comes from generators
 seeded with (seed, epoch, index), so the batches do not depend on the number of threads.
+
+While the device works on a batch, threads prepare the next two.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
 import keras
@@ -15,32 +18,99 @@ import numpy as np
 from tqdm import tqdm
 
 from voc_seg.checks import check_whole, check_window
-from voc_seg.data.augmentation import augment, change_colours
+from voc_seg.data.augmentation import augment, augment_window, check_augmented, describe
 from voc_seg.data.images import VOID, letterbox, letterbox_mask, resize_to_fit
 from voc_seg.data.voc import VOCFolder
 
+AHEAD = 2  # batches to prepare ahead
+Batch = tuple[np.ndarray, np.ndarray]  # images and masks, or windows and labels
 
-class SegmentationDataset(keras.utils.PyDataset):
+
+class PreparedAhead(keras.utils.PyDataset):
+    """The base of both data sets: prepares the next batches while the device works on this one.
+
+    A child's `start(epoch, i)` submits the tasks that fill batch i of an epoch to `self.pool`, and
+    returns them with the arrays that they fill. No task waits for another one.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__()
+        self.epoch = 0
+        # Keras' own workers lose a batch on JAX (3.15), and with it the reproducible order.
+        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="voc_seg")
+        self.lock = threading.Lock()  # several threads may ask for batches
+        # Batches are counted through all epochs: batch i of epoch e is number e * len(self) + i.
+        self.started: dict[int, tuple[list[Future], Batch]] = {}
+        self.next = -1  # the number that comes after the one asked for last
+        self.given: int | None = None  # in an epoch of `fit`: how many batches it has had
+
+    def take(self, i: int) -> Batch:
+        """Batch i of the current epoch, and starts the next ones if we are asked in order.
+
+        If we are not, someone looks at single batches, and the next one is unknown. In an epoch of
+        `fit`, Keras shuffles the numbers i, in an order that only Keras knows. Then we ignore i and
+        give one batch after the other: the data set does its own shuffling.
+        """
+        if not 0 <= i < len(self):
+            raise IndexError(f"batch {i}: there are {len(self)}, counted from 0")
+        with self.lock:
+            if self.given is not None:
+                i = self.given % len(self)
+                self.given += 1
+            number = self.epoch * len(self) + i
+            wanted = [number, *self.started]
+            if number == self.next:
+                wanted = [number + n for n in range(AHEAD + 1)]  # any others are out of date
+            self.started = {
+                n: self.started.get(n) or self.start(*divmod(n, len(self))) for n in wanted
+            }
+            self.next = number + 1
+            tasks, batch = self.started.pop(number)
+        for task in tasks:
+            task.result()  # waits, and raises what the task raised
+        return batch
+
+    def start(self, epoch: int, i: int) -> tuple[list[Future], Batch]:
+        """Starts to prepare batch i of an epoch: the tasks, and the arrays that they fill."""
+        raise NotImplementedError
+
+    def on_epoch_begin(self) -> None:
+        """Called by Keras: from here on `fit` asks, and gets the batches in our order."""
+        self.given = 0
+
+    def on_epoch_end(self) -> None:
+        """Called by Keras: the next epoch has its own order and its own random numbers."""
+        self.epoch += 1
+        self.given = None
+
+
+class SegmentationDataset(PreparedAhead):
     """Batches of images with their masks, for models that label every pixel.
 
     Without augmentation, each image is resized so that its long side is `size`, keeping the aspect
     ratio; the rest of the square, at the bottom or on the right, is grey, and void in the mask.
     With augmentation see `augment`.
 
+    While a model trains on a batch, threads prepare the next two. In `fit`, the batches come in the
+    order of this data set, whatever Keras' own `shuffle` says.
+
     Args:
         folder: a `VOCFolder`.
         ids: the image IDs to use, for instance `folder.ids("train")`.
         size: height and width of the images in a batch, in pixels.
         batch_size: the number of images in a batch; the last one of an epoch may have fewer.
-        augment: whether to flip, scale, crop and change the colours at random; see `augment`.
+        augment: whether to flip, scale, crop and change the colours at random, see `augment`; or a
+            function of your own, `(image, mask, size, rng) -> (image, mask)`. It gets and returns
+            the same arrays as `augment`, and its mask must not have new labels, except void.
         shuffle: whether to reshuffle every epoch.
         seed: random seed.
         cache: whether to keep the decoded files in memory (three quarters of a megabyte for each
             photograph of VOC).
-        workers: the number of threads that read and prepare the images of a batch.
+        workers: the number of threads that read and prepare images.
 
     Raises:
-        ValueError: there are no IDs, or a number is not a whole number of at least 1.
+        ValueError: there are no IDs, `augment` is something else, or a number is not a whole number
+            of at least 1. When a batch is read: your function returned something else.
 
     Examples:
         >>> from voc_seg import SegmentationDataset, open_folder, write_shapes
@@ -56,23 +126,21 @@ class SegmentationDataset(keras.utils.PyDataset):
         ids: Sequence[str],
         size: int,
         batch_size: int = 8,
-        augment: bool = False,
+        augment: bool | Callable[..., Batch] = False,
         shuffle: bool = False,
         seed: int = 0,
         cache: bool = False,
         workers: int = 2,
     ) -> None:
-        super().__init__()
         check_ids(folder, ids)
         for name, value in (("size", size), ("batch_size", batch_size), ("workers", workers)):
             check_whole(name, value)
         check_whole("seed", seed, low=0)
+        check_augment(augment)
+        super().__init__(workers)
         self.folder, self.ids, self.size, self.batch_size = folder, list(ids), size, batch_size
         self.augment, self.shuffle, self.seed = augment, shuffle, seed
-        self.cache: dict[str, tuple[np.ndarray, np.ndarray]] | None = {} if cache else None
-        self.epoch = 0
-        # Keras' own workers lose a batch on JAX (3.15), and with it the reproducible order.
-        self.pool = ThreadPoolExecutor(workers)
+        self.cache: dict[str, Batch] | None = {} if cache else None
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -85,25 +153,32 @@ class SegmentationDataset(keras.utils.PyDataset):
             images: (B, size, size, 3) float32, RGB, 0..255.
             masks: (B, size, size) int32, class indices 0..C-1 and 255 for void.
         """
-        check_batch(self, i)
+        return self.take(i)
+
+    def start(self, epoch: int, i: int) -> tuple[list[Future], Batch]:
+        """Starts to prepare batch i of an epoch, with a task for each image."""
         order = np.arange(len(self.ids))
         if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
+            order = np.random.default_rng((self.seed, epoch)).permutation(order)
         chosen = order[i * self.batch_size : (i + 1) * self.batch_size]
-        images, masks = zip(*self.pool.map(self.example, chosen), strict=True)
-        return np.stack(images).astype("float32"), np.stack(masks).astype("int32")
+        images = np.empty((len(chosen), self.size, self.size, 3), "float32")
+        masks = np.empty((len(chosen), self.size, self.size), "int32")
 
-    def example(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image k of the list with its mask, as it is in the current epoch."""
+        def fill(n: int) -> None:
+            images[n], masks[n] = self.example(chosen[n], epoch)
+
+        return [self.pool.submit(fill, n) for n in range(len(chosen))], (images, masks)
+
+    def example(self, k: int, epoch: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Image k of the list with its mask, as it is in an epoch (default: the current one)."""
         image, mask = self.read(self.ids[k])
-        if self.augment:
-            rng = np.random.default_rng((self.seed, self.epoch, k))
-            return augment(image, mask, self.size, rng)
-        return letterbox(image, self.size), letterbox_mask(mask, self.size)
-
-    def on_epoch_end(self) -> None:
-        """Called by Keras: the next epoch has its own order and its own random changes."""
-        self.epoch += 1
+        if not self.augment:
+            return letterbox(image, self.size), letterbox_mask(mask, self.size)
+        rng = np.random.default_rng((self.seed, self.epoch if epoch is None else epoch, k))
+        function = self.augment if callable(self.augment) else augment
+        result = function(image, mask, self.size, rng)
+        check_augmented(result, mask, self.size)
+        return result
 
     def read(self, id: str) -> tuple[np.ndarray, np.ndarray]:
         """An image and its mask, from the cache if there is one."""
@@ -111,16 +186,20 @@ class SegmentationDataset(keras.utils.PyDataset):
             return self.folder.pair(id)
         if id not in self.cache:
             self.cache[id] = self.folder.pair(id)
-        return self.cache[id]
+        image, mask = self.cache[id]
+        return image.copy(), mask.copy()  # an augmentation may change them
 
 
-class WindowDataset(keras.utils.PyDataset):
+class WindowDataset(PreparedAhead):
     """Batches of windows with the class of their central pixel, for the patch classifier.
 
     The images are resized as in `SegmentationDataset`, without the padding, and kept in memory.
     For each window we draw a class, each with the same probability, then an image that shows it,
     then a pixel of that class; otherwise nearly all windows would be background. Beyond its border
     an image is continued by reflection, as by NumPy's `pad(mode="reflect")`.
+
+    While a model trains on a batch, a thread prepares the next two, as for a
+    `SegmentationDataset`.
 
     Args:
         folder: a `VOCFolder`.
@@ -130,12 +209,14 @@ class WindowDataset(keras.utils.PyDataset):
         batch_size: the number of windows in a batch.
         windows_per_image: the number of windows for each image in an epoch, rounded down to whole
             batches (at least one).
-        augment: whether to flip the windows left-right and change their colours at random.
+        augment: whether to flip the windows left-right and change their colours at random, see
+            `augment_window`; or a function of your own, `(window, rng) -> window`.
         seed: random seed.
 
     Raises:
-        ValueError: the window is even, all pixels are void, there are no IDs, or a number is not
-            a whole number of at least 1.
+        ValueError: the window is even, all pixels are void, there are no IDs, `augment` is
+            something else, or a number is not a whole number of at least 1. When a batch is read:
+            your function returned something else.
 
     Examples:
         >>> from voc_seg import WindowDataset, open_folder, write_shapes
@@ -154,20 +235,20 @@ class WindowDataset(keras.utils.PyDataset):
         size: int,
         batch_size: int = 256,
         windows_per_image: int = 64,
-        augment: bool = False,
+        augment: bool | Callable[..., np.ndarray] = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
         check_ids(folder, ids)
         check_window(window)
         for name, value in (("size", size), ("batch_size", batch_size)):
             check_whole(name, value)
         check_whole("windows_per_image", windows_per_image)
         check_whole("seed", seed, low=0)
+        check_augment(augment)
+        super().__init__(workers=1)  # small steps in Python, which threads can't do side by side
         self.folder, self.window, self.batch_size = folder, window, batch_size
         self.augment, self.seed = augment, seed
         self.batches = max(1, len(ids) * windows_per_image // batch_size)
-        self.epoch = 0
         radius = window // 2
         pad = [(radius, radius), (radius, radius), (0, 0)]
         self.images, self.masks = [], []
@@ -193,11 +274,19 @@ class WindowDataset(keras.utils.PyDataset):
             windows: (B, window, window, 3) float32, RGB, 0..255.
             labels: (B,) int32, class indices 0..C-1.
         """
-        check_batch(self, i)
-        rng = np.random.default_rng((self.seed, self.epoch, i))
-        labels = rng.choice(list(self.shown_in), self.batch_size)
-        windows = [self.draw_window(label, rng) for label in labels]
-        return np.stack(windows).astype("float32"), labels.astype("int32")
+        return self.take(i)
+
+    def start(self, epoch: int, i: int) -> tuple[list[Future], Batch]:
+        """Starts to prepare batch i of an epoch, as a single task."""
+        rng = np.random.default_rng((self.seed, epoch, i))
+        labels = rng.choice(list(self.shown_in), self.batch_size).astype("int32")
+        windows = np.empty((self.batch_size, self.window, self.window, 3), "float32")
+
+        def fill() -> None:
+            for n, label in enumerate(labels):
+                windows[n] = self.draw_window(label, rng)
+
+        return [self.pool.submit(fill)], (windows, labels)
 
     def draw_window(self, label: int, rng: np.random.Generator) -> np.ndarray:
         """A window (window, window, 3) around a random pixel of a class."""
@@ -208,13 +297,12 @@ class WindowDataset(keras.utils.PyDataset):
         window = self.images[k][row : row + self.window, column : column + self.window]
         if not self.augment:
             return window
-        if rng.choice((1, -1)) == -1:
-            window = window[:, ::-1]
-        return change_colours(window, rng)
-
-    def on_epoch_end(self) -> None:
-        """Called by Keras: the next epoch draws other windows."""
-        self.epoch += 1
+        function = self.augment if callable(self.augment) else augment_window
+        result = function(window.copy(), rng)  # an augmentation may change it
+        if describe(result) != describe(window):
+            found, expected = describe(result), describe(window)
+            raise ValueError(f"augment: the function returned {found}; expected {expected}")
+        return result
 
 
 def check_ids(folder: VOCFolder, ids: Sequence[str]) -> None:
@@ -225,10 +313,10 @@ def check_ids(folder: VOCFolder, ids: Sequence[str]) -> None:
         raise ValueError(f"ids: found {ids!r}, expected a list such as folder.ids('train')")
 
 
-def check_batch(dataset: keras.utils.PyDataset, i: int) -> None:
-    """Raises an IndexError if there is no batch i."""
-    if not 0 <= i < len(dataset):
-        raise IndexError(f"batch {i}: there are {len(dataset)}, counted from 0")
+def check_augment(augment: object) -> None:
+    """Raises a ValueError unless an argument says whether or how to augment."""
+    if not isinstance(augment, bool) and not callable(augment):
+        raise ValueError(f"augment: found {augment!r}, expected True, False or a function")
 
 
 def read_pairs(
