@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LINT := .venv-lint/bin
 
-.PHONY: install demo test fuzz docs serve lint build clean
+.PHONY: install demo test fuzz docs serve lint build release clean
 
 install: $(VENV)/installed   ## the virtual environment with the library
 
@@ -19,10 +19,10 @@ fuzz: $(VENV)/installed   ## damaged files of all kinds, for SECONDS=600 by defa
 
 docs: $(VENV)/installed-docs   ## run the chapters and build the site: site/index.html; FAST=1 trains less
 	$(BIN)/python tutorials/build.py $(if $(FAST),--fast)
-	$(BIN)/mkdocs build --strict
+	$(BIN)/python -m mkdocs build --strict
 
 serve: docs   ## show the site at http://127.0.0.1:8000
-	$(BIN)/mkdocs serve
+	$(BIN)/python -m mkdocs serve
 
 lint: $(VENV)/installed .venv-lint/installed   ## style, docstrings and types
 	$(LINT)/ruff check .
@@ -31,6 +31,12 @@ lint: $(VENV)/installed .venv-lint/installed   ## style, docstrings and types
 
 build: .venv-lint/installed   ## wheel and source archive, in dist
 	$(LINT)/python -m build --quiet
+
+release:   ## all that we give away, in dist: wheel, source archive, notebooks, and the site to unpack
+	rm -rf dist
+	$(MAKE) build docs
+	$(BIN)/python -m zipfile -c dist/voc_seg-notebooks.zip docs/tutorials/0*.ipynb dist/*.whl
+	$(BIN)/python -m zipfile -c dist/voc_seg-site.zip site
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -2,10 +2,7 @@
 
 import re
 import tomllib
-from html import unescape
 from pathlib import Path
-
-from latex2mathml.converter import convert
 
 
 def on_config(config):
@@ -35,15 +32,7 @@ def on_pre_page(page, **_):
 
 
 def on_page_content(html, **_):
-    """Writes formulas as MathML, so no script has to draw them later: HTML -> HTML."""
-
-    def formula(match):
-        text = unescape(match[2]).strip()
-        inline = text.startswith(r"\(")
-        return convert(text[2:-2].strip(), display="inline" if inline else "block")
-
-    html = re.sub(r'<(span|div) class="arithmatex">(.*?)</\1>', formula, html, flags=re.DOTALL)
-    # mkdocstrings puts a dash before a return value even if no name or type comes before it.
+    """Mends what mkdocstrings writes: it puts a dash before a return value without a name."""
     return re.sub(r'(<li class="doc-section-item field-body">)\s*–', r"\1", html)
 
 

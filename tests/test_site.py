@@ -3,7 +3,10 @@
 Skipped if the site has not been built; `.ci/run` builds it first.
 """
 
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlparse
 
@@ -14,6 +17,7 @@ import voc_seg
 
 SITE = ROOT / "site"
 PAGES = sorted(SITE.rglob("*.html"))
+CHAPTERS = sorted((ROOT / "docs" / "tutorials").glob("0*.md"))
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the site is not built; `make docs` does it")
 
@@ -46,12 +50,12 @@ def pages():
 
 def test_every_chapter_and_every_page_of_the_navigation_is_there(pages):
     names = {path.relative_to(SITE).as_posix() for path in pages}
-    chapters = {path: page for path, page in pages.items() if path.parent.match("tutorials/0*")}
+    chapters = {path: page for path, page in pages.items() if path.match("tutorials/0*.html")}
     assert len(chapters) == 8
     for path, page in chapters.items():
-        assert any(link.endswith(f"{path.parent.name}.ipynb") for link in page.links), path
-    assert {"index.html", "results/index.html", "trouble/index.html"} <= names
-    assert {"glossary/index.html", "howto/export/index.html"} <= names
+        assert any(link.endswith(f"{path.stem}.ipynb") for link in page.links), path
+    assert {"index.html", "results.html", "trouble.html", "cheat_sheet.html"} <= names
+    assert {"glossary.html", "howto/export.html"} <= names
 
 
 def test_nothing_is_loaded_from_another_host(pages):
@@ -90,9 +94,50 @@ def test_every_internal_link_leads_somewhere(pages):
 
 
 def test_formulas_are_written_as_mathml(pages):
-    texts = [path.read_text(encoding="utf-8") for path in pages]
-    assert any("<math " in text for text in texts)
-    assert not any('class="arithmatex"' in text for text in texts)
+    texts = {path: path.read_text(encoding="utf-8") for path in pages}
+    assert sum("<math " in text for text in texts.values()) > 5
+    for path, text in texts.items():
+        assert 'class="arithmatex"' not in text, path
+        prose = re.sub(r"<(code|script)\b.*?</\1>", "", text, flags=re.DOTALL)
+        assert not re.search(r"\\[(\[]", prose), path  # \( and \[ begin a formula
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_nothing_in_a_chapter_is_wider_than_the_page(chapter):
+    """At 1280 pixels, a page has room for 81 columns of code or output."""
+    text = chapter.read_text(encoding="utf-8")
+    if "??? figure" not in text:
+        pytest.skip("the chapter has no cell with the tag `figure` yet")
+    wide, shown = [], False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("```"):
+            shown = not shown
+        elif shown and len(line) > 78:
+            wide.append(f"{chapter.name}:{number}: {len(line)} columns: {line}")
+    assert not wide, "\n".join(wide)
+
+
+def test_each_search_result_is_a_page_and_pages_opened_from_a_file_can_search(pages):
+    text = (SITE / "search" / "search_index.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("var __index = "))
+    found = {(SITE / urlparse(entry["location"]).path).resolve() for entry in index["docs"]}
+    assert SITE / "cheat_sheet.html" in found
+    assert {path if path.suffix else path / "index.html" for path in found} <= set(pages)
+    for path, page in pages.items():
+        assert any(link.endswith("iframe-worker.js") for link in page.loads), path
+
+
+def test_a_page_opened_from_a_file_finds_what_is_searched_for(tmp_path):
+    browser = shutil.which("chromium")
+    if not browser:
+        pytest.skip("there is no Chromium")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    flags += f" --disable-background-networking --user-data-dir={tmp_path}"
+    flags += " --virtual-time-budget=15000 --dump-dom"  # wait until the page has searched
+    address = f"{(SITE / 'index.html').as_uri()}?q=checkerboard"
+    command = [browser, *flags.split(), address]
+    page = Page(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert any(link.endswith("glossary.html#checkerboard") for link in page.links), page.links
 
 
 def test_every_public_name_is_in_the_reference(pages):

@@ -60,6 +60,22 @@ def test_every_exercise_belongs_to_one_chapter_and_has_its_three_files():
             assert doc.startswith(f"Chapter {int(chapter.stem[:2])}: ")
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_visible_code_is_at_most_78_columns_wide(chapter):
+    text = chapter.read_text(encoding="utf-8")
+    if 'tags=["figure"]' not in text:
+        pytest.skip("the chapter has no cell with the tag `figure` yet")
+    hidden = re.compile(r'\[markdown\]|tags=\["(figure|source|see|check|claim)"\]')
+    wide, visible = [], False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("# %%"):
+            visible = not hidden.search(line)
+        line = line.partition("  # fast: ")[0]
+        if visible and len(line) > 78 and not line.startswith("# %%"):
+            wide.append(f"tutorials/{chapter.name}:{number}: {len(line)} columns: {line}")
+    assert not wide, "\n".join(wide)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -117,6 +133,30 @@ EPOCHS = 7  # fast: 1
 plt.plot(0, 0, "o")
 plt.show()
 
+# %% tags=["figure"] alt="A line."
+plt.plot([0, 1])
+
+plt.show()
+
+# %%
+import inspect
+
+
+def twice(x):
+    '''Twice a number.'''
+    return x + x  # the sum
+
+
+# %% tags=["source"]
+print(inspect.getsource(twice))
+
+# %%
+print("Epoch 9/9\\n8/8 - 5s - 596ms/step - loss: 1.8123 - val_mean_iou: 0.1612")
+
+# %% [markdown]
+# ??? question "What about void?"
+#     It's *void*.
+
 # %% tags=["see"]
 print(f"It took {EPOCHS} epochs.")
 
@@ -156,6 +196,14 @@ def test_a_chapter_becomes_a_page(build, tmp_path):
     assert "EPOCHS = 7\n" in page
     assert '!!! success "What you should see"\n\n    It took 7 epochs.' in page
     assert "assert" not in page.split("## Exercises")[0]
+    line = page.index("![A line.](")
+    code = page.index("    plt.plot([0, 1])\n")
+    assert line < page.index('??? figure "How this figure is drawn"\n\n    ```python\n') < code
+    assert "\nplt.plot([0, 1])" not in page
+    assert 'docstring"\ndef twice(x):\n    return x + x  # the sum\n```' in page
+    assert "getsource" not in page
+    assert "\nEpoch 9: loss 1.8123, val_mean_iou 0.1612\n```" in page
+    assert '??? question "What about void?"\n    It\'s *void*.' in page
     (picture,) = re.findall(r"!\[A dot\.\]\((.*?)\)", page)
     assert (tmp_path / "pages" / picture).read_bytes().startswith(b"\x89PNG")
     assert '??? tip "One solution"' in page

@@ -13,13 +13,14 @@
 # - say what semantic segmentation asks for, and read a data set in the layout of PASCAL VOC;
 # - tell a class index from the colour that a viewer shows for it;
 # - compute accuracy and mean IoU, and say why accuracy flatters an answer that finds nothing;
-# - recognise the two classic mistakes with masks by the numbers that they leave behind.
+# - recognise the two classic mistakes with masks by the numbers they leave behind.
 #
-# **Time:** about half an hour of reading; the code runs in less than a minute on two cores.
-# **Stands on:** nothing. Nothing is trained in this chapter.
+# **Time:** about 45 minutes of reading and half an hour for the exercises. The code runs in less
+# than a minute on two cores.
+# **Prerequisite:** none. We don't train anything in this chapter.
 #
-# How to run the code, as a script, cell by cell or as a notebook, stands on
-# [the page before](index.md).
+# [The previous page](index.md) explains how to run the code: as a script, cell by cell, or as a
+# notebook.
 
 # %%
 from pathlib import Path
@@ -46,10 +47,9 @@ from voc_seg import (
 from voc_seg.plots import BLUE, VERMILLION, colorize, plot_confusion
 
 # %% [markdown]
-# The chapters work on *shapes*, a small data set that is drawn on your disk in a few seconds: discs,
-# squares, stars and rings, light and plain. What is dark and striped belongs to the background, the
-# blobs and strokes in it, too: they are there to mislead. The line with `ROOT` is a switch: name a
-# VOC folder there, and the same cells run on photographs.
+# The chapters work on *shapes*, a small data set that the next cell draws on your disk in a few
+# seconds. To use PASCAL VOC instead, change the line with `ROOT`: the same cells then run on
+# photographs.
 
 # %%
 SHAPES = Path("runs/tutorials/shapes")
@@ -59,7 +59,29 @@ folder = open_folder(ROOT)
 names = list(folder.classes)
 print(f"{len(names)} classes: {', '.join(names)}")
 
+TRAIN = 1000  # fast: 60
+VAL = 200  # fast: 40
+train_ids, val_ids = folder.ids("train")[:TRAIN], folder.ids("val")[:VAL]
+
 # %% [markdown]
+# Here are four of the images. Below each one you see the answer that we want from a network.
+
+# %% tags=["figure"] alt="Two rows of four: images above, their masks below. The names of the classes in each mask are written below it."
+figure, axes = plt.subplots(2, 4, figsize=(9, 5), layout="constrained")
+for column, id in zip(axes.T, train_ids[3:7], strict=True):
+    picture, labels = folder.pair(id)
+    column[0].imshow(picture)
+    column[1].imshow(colorize(labels, folder.classes), interpolation="nearest")
+    found = [names[c] for c in np.unique(labels[labels != VOID])]
+    column[1].set_xlabel("\n".join(found[1:]))
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
+plt.show()
+
+# %% [markdown]
+# The objects are light and plain: discs, squares, stars and rings. Anything dark and striped is
+# background. So are the small blobs and strokes, which are there to fool the network.
+#
 # ## A label for every pixel
 #
 # *Classification* gives one label to a whole image: "a disc". *Detection* adds a box around each
@@ -69,24 +91,20 @@ print(f"{len(names)} classes: {', '.join(names)}")
 # $$\text{image: } H \times W \times 3, \text{ colours} \quad\longrightarrow\quad
 # \text{mask: } H \times W, \text{ classes } 0, 1, \dots, C - 1$$
 #
-# Class 0 is the background: all that belongs to none of the other classes. *Semantic* means that
-# two discs that touch are one region of the class disc. To tell them apart is another task,
+# Class 0 is background: everything that isn't one of the other classes. *Semantic* means that two
+# discs that touch are one region of the class disc. Telling them apart is a different task, called
 # instance segmentation.
 
 # %%
-TRAIN = 1000  # fast: 60
-VAL = 200  # fast: 40
-train_ids, val_ids = folder.ids("train")[:TRAIN], folder.ids("val")[:VAL]
-
 image, mask = folder.pair(train_ids[2])
 print("image:", image.shape, image.dtype)
 print("mask: ", mask.shape, mask.dtype, "with the values", np.unique(mask))
 
 # %% [markdown]
-# The value 255 is no class. It means *void*, and we come to it below. In the picture we look at the
-# mask from close up: it is an array of small numbers, and the colours are only there for our eyes.
+# 255 isn't a class. It means *void*; more on that shortly. Let's look at the mask from close up. It
+# is an array of small numbers, and the colours are only there for our eyes.
 
-# %% alt="Three panels: an image, its mask with a square frame on a contour, and the 12 x 12 pixels in the frame enlarged, each with its number written in it: the number of a class on one side, zeros on the other, and a line of 255 between them."
+# %% tags=["figure"] alt="Three panels: an image, its mask with a square frame on a contour, and the 12 x 12 pixels in the frame enlarged, each with its number written in it: the number of a class on one side, zeros on the other, and a line of 255 between them."
 rows, columns = np.nonzero(mask == VOID)
 middle = len(rows) // 2
 top = np.clip(rows[middle] - 6, 0, mask.shape[0] - 12)
@@ -114,8 +132,8 @@ plt.show()
 # ## A folder in VOC's layout
 #
 # PASCAL VOC is a series of data sets of photographs, 2005 to 2012, from a yearly competition
-# (Everingham et al. 2010). Its segmentation task has 20 classes of objects and background. Its way
-# of laying out files is simple, and many data sets have taken it over:
+# (Everingham et al. 2010). Its segmentation task has 20 classes of objects and background. Its
+# folder layout is simple, and many data sets have adopted it:
 #
 # ```
 # JPEGImages/ID.jpg                the photographs
@@ -129,27 +147,14 @@ for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
     print(f"{name:23} {len(files):5} files, for instance {files[-1].name}")
 
 # %% [markdown]
-# `folder.pair(ID)` reads an image with its mask, as above. It refuses pairs that do not fit: masks
-# that have another size than their image, or hold a number that is no class.
-
-# %% alt="Two rows of four: images above, their masks below. Below each mask stand the names of the classes that occur in it."
-figure, axes = plt.subplots(2, 4, figsize=(9, 5), layout="constrained")
-for column, id in zip(axes.T, train_ids[3:7], strict=True):
-    picture, labels = folder.pair(id)
-    column[0].imshow(picture)
-    column[1].imshow(colorize(labels, folder.classes), interpolation="nearest")
-    found = [names[c] for c in np.unique(labels[labels != VOID])]
-    column[1].set_xlabel("\n".join(found[1:]))
-for ax in axes.flat:
-    ax.set(xticks=[], yticks=[])
-plt.show()
-
-# %% [markdown]
+# `folder.pair(ID)` reads an image with its mask, as above. It refuses pairs that don't fit: a mask
+# whose size differs from its image's, or one that holds a number that isn't a class.
+#
 # ## The palette
 #
-# Open a mask of VOC in an image viewer, and you see colours. They are not what the file holds. The
-# masks are PNGs in **palette mode**: each pixel is one byte, an index, and a table in the file's
-# header says which colour a viewer shall show for each of the 256 indices. The indices *are* the
+# Open a mask of VOC in an image viewer, and you see colours. The file doesn't hold these colours.
+# The masks are PNGs in **palette mode**: each pixel is one byte, an index, and a table in the file's
+# header says which colour a viewer should show for each of the 256 indices. The indices *are* the
 # classes. Pillow leaves them alone, and calls the mode `P`:
 
 # %%
@@ -160,8 +165,9 @@ print("the pixels:", np.unique(np.array(file)))
 print("the header's colour for index 1:", file.getpalette()[3:6])
 
 # %% [markdown]
-# `read_mask` in our library does just this, and checks what it finds. (`folder.pair` then turns the
-# file's values into the classes that we asked for. As long as we ask for all, they are the same.)
+# `read_mask` in our library does the same, and checks what it finds. (`folder.pair` then turns the
+# file's values into the classes that we asked for. As long as we ask for all of them, nothing
+# changes.)
 
 # %% tags=["check"]
 assert np.array_equal(read_mask(path), np.array(file))
@@ -169,38 +175,50 @@ assert np.array_equal(read_mask(path), mask)
 assert file.getpalette()[3:6] == [128, 0, 0] == palette()[1].tolist()
 
 # %% [markdown]
-# VOC's palette is computed, not chosen. Write the index as eight bits. The lowest bit goes to red,
-# the next one to green, the next to blue, and so on in turn; in each colour the first bit to
-# arrive counts 128, the second 64, the third 32. So neighbours in the list get colours that are far
-# apart, and a new class always finds a free one. Index 255 comes out as a pale beige.
+# VOC's palette is computed. Write the index as eight bits. The lowest bit goes to red, the next one
+# to green, the next to blue, then red again, and so on. In each colour the first bit to arrive
+# counts 128, the second 64, the third 32. Take index 11, which is `00001011`. Its bits 0 and 3 go to
+# red and give 128 + 64 = 192. Its bit 1 goes to green and gives 128. So neighbours in the list get
+# very different colours, and there is always an unused colour for a new class.
+#
+# ??? question "Which colour does index 8, `00001000`, get?"
+#
+#     Its only bit is bit 3. Bits 0, 1 and 2 go to red, green and blue, so bit 3 goes to red again.
+#     It is the second bit to arrive there, so it counts 64: a very dark red, (64, 0, 0).
 
-# %% alt="A table with a line for each class and one for void: the index, its eight bits, red, green and blue as numbers, a bar in that colour, and the name of the class."
-shown = [*range(len(names)), VOID]
+# %% tags=["figure"] alt="A table with a line for each class, for the indices 8, 11 and 15 and for void: the index, its eight bits, red, green and blue as numbers, a bar in that colour, and the name of the class."
+shown = sorted({*range(len(names)), 8, 11, 15, VOID})
+called = dict(enumerate(names)) | {VOID: "void"}
 figure, ax = plt.subplots(figsize=(7, 0.6 + 0.28 * len(shown)), layout="constrained")
 ax.barh(range(len(shown)), 1, color=palette()[shown] / 255, edgecolor="black")
 ax.set(xlim=(0, 1.5), xticks=[], ylim=(len(shown) - 0.5, -0.5))
 texts = [f"{i:3}  {i:08b}  ({', '.join(f'{c:3}' for c in palette()[i])})" for i in shown]
 ax.set_yticks(range(len(shown)), texts, family="monospace")
-for place, name in enumerate([*names, "void"]):
-    ax.text(1.03, place, name, va="center")
+for row, i in enumerate(shown):
+    ax.text(1.03, row, called.get(i, "(not a class here)"), va="center")
 ax.set_frame_on(False)
 plt.show()
 
 # %% [markdown]
 # ## Void: pixels without a label
 #
-# Along a contour it is a matter of taste which pixel still belongs to the object: the camera has
-# mixed the colours of both sides, and the annotator's hand is not that steady. VOC marks these
-# pixels as **void**, 255, a band a few pixels wide around each object. Objects that nobody could
-# label are void as well.
+# Along a contour it is a matter of taste which pixel still belongs to the object. The camera has
+# mixed the colours of both sides, and the annotator's hand isn't that steady. VOC marks these pixels
+# as **void**, 255: a band a few pixels wide around each object. Objects that nobody could label are
+# void as well.
 #
-# Void is neither learned nor judged. It is not the same as background: who trains on void as
-# background teaches the network that the rims of things are background, and who counts it when
-# judging measures taste.
+# Void is neither learned nor judged. It is not the same as background. If you train on void as
+# background, you teach the network that the rims of things are background. If you score it, you are
+# scoring the annotator's taste.
 #
 # ## Imbalance
 #
 # How many pixels does each class have? We count them over the training masks, without void.
+#
+# ??? question "What share of the pixels is background? Guess from the four images above."
+#
+#     Most of them: the objects are small. The next cell counts, and the bars show it. All classes of
+#     objects together share the small rest.
 
 # %%
 counts = np.zeros(256, np.int64)
@@ -208,8 +226,11 @@ for id in train_ids:
     counts += np.bincount(folder.pair(id)[1].ravel(), minlength=256)
 judged = counts[: len(names)]  # 255 is not among them
 shares = judged / judged.sum()
+for name, share in zip(names, shares, strict=True):
+    print(f"{name:12} {share:6.1%}")
+print(f"void: {counts[VOID] / counts.sum():.1%} of all pixels")
 
-# %% alt="Bar chart of the share of pixels by class. The bar of the background is many times as long as any other; the percentages are written beside the bars."
+# %% tags=["figure"] alt="Bar chart of the share of pixels by class. The bar of the background is many times as long as any other; the percentages are written beside the bars."
 figure, ax = plt.subplots(figsize=(7, 0.9 + 0.3 * len(names)), layout="constrained")
 bars = ax.barh(names, shares, color=BLUE)
 ax.bar_label(bars, [f"{share:.1%}" for share in shares], padding=3)
@@ -221,7 +242,8 @@ plt.show()
 rare = int(np.argmin(np.where(judged > 0, shares, 1)))
 print(
     f"{shares[0]:.1%} of the pixels are background. The rarest class, {names[rare]}, has "
-    f"{shares[rare]:.1%}: one pixel of it for {shares[0] / shares[rare]:.0f} of background. "
+    f"{shares[rare]:.1%}: for each of its pixels there are "
+    f"{shares[0] / shares[rare]:.0f} of background. "
     f"Another {counts[VOID] / counts.sum():.1%} of all pixels are void."
 )
 
@@ -231,18 +253,35 @@ if ROOT == SHAPES:
     assert shares[1:].max() < 0.15
 
 # %% [markdown]
-# This is no fault of the data. Most of the world is background to any given list of classes: on
-# the photographs of VOC it is about three quarters of the pixels, too.
+# There is nothing wrong with the data. Most of the world is background to any given list of classes:
+# in the photographs of VOC it is also about three quarters of the pixels.
 #
 # ## What does it cost to find nothing?
 #
-# Before we train anything, we need a number that says how good an answer is. The obvious one is the
-# **accuracy**: the share of pixels with the right class. Let us give it an answer that is
-# as bad as an answer can be, a mask of zeros for every image, "all background".
+# Before we train anything, we need a number that says how good an answer is. The obvious one is
+# **accuracy**, the share of pixels with the right class. Let's try it on the laziest answer there
+# is: a mask of zeros for every image, "all background".
 #
-# All scores of this chapter follow from one table, the **confusion matrix** $N$. Its entry $N_{tp}$
+# Every score in this chapter follows from one table, the **confusion matrix** $N$. Its entry $N_{tp}$
 # counts the pixels whose true class is $t$ (the row) and whose predicted class is $p$ (the column).
-# Void is left out. The diagonal holds what is right:
+# Void is left out. NumPy counts the pairs in one line. With $C$ classes, the number $C t + p$ says
+# which of the $C^2$ entries a pixel belongs to:
+
+# %%
+truth = folder.pair(val_ids[0])[1]  # (H, W)
+answer = np.zeros_like(truth)  # all background
+C = len(names)
+t, p = truth[truth != VOID].astype(int), answer[truth != VOID]
+print(np.bincount(C * t + p, minlength=C * C).reshape(C, C))
+
+# %% tags=["check"]
+assert np.array_equal(
+    np.bincount(C * t + p, minlength=C * C).reshape(C, C), confusion_matrix(truth, answer, C)
+)
+
+# %% [markdown]
+# `confusion_matrix` in our library does the same. We add up the tables of all validation images. The
+# diagonal holds the pixels that are right, so
 #
 # $$\text{accuracy} = \frac{\sum_c N_{cc}}{\sum_t \sum_p N_{tp}}$$
 
@@ -252,24 +291,15 @@ for id in val_ids:
     truth = folder.pair(id)[1]
     nothing += confusion_matrix(truth, np.zeros_like(truth), len(names))
 
-# %% alt="Confusion matrix of the all-background answer, truth by row and prediction by column: all pixels of each true class are in the first column, background."
+# %% tags=["figure"] alt="Confusion matrix of the all-background answer, truth by row and prediction by column: all pixels of each true class are in the first column, background."
 plot_confusion(nothing, names)
 
 # %% [markdown]
-# The picture says what the accuracy hides: each class is found to 0 %, and only the background is
-# right. The score that shows it is the **intersection over union**, IoU, of each class. Take all
-# pixels that truly are class $c$, and all that are predicted to be: IoU is the size of what the two
-# sets share, divided by the size of what they cover together:
-#
-# $$\text{IoU}_c = \frac{N_{cc}}{\sum_p N_{cp} + \sum_t N_{tc} - N_{cc}}
-# = \frac{\text{TP}}{\text{TP} + \text{FP} + \text{FN}}$$
-#
-# TP, the true positives, are the pixels of the class that were found; FN, the false negatives,
-# those that were missed; FP, the false positives, the pixels that got the class and should not
-# have. The **mean IoU** is the mean over the classes. Each class counts the same in it, however few
-# pixels it has. All counts are taken over the whole validation set, not image by image.
+# The picture shows what accuracy hides: every object class scores 0%; only the background is right.
+# We need a score that sees this. Take one class, and draw all pixels that truly belong to it as one
+# circle, and all pixels that are predicted to be of it as another:
 
-# %% alt="Two overlapping circles, truth and prediction. The part that only truth covers is labelled FN, missed; the overlap TP, found; the part that only prediction covers FP, too much."
+# %% tags=["figure"] alt="Two overlapping circles, truth and prediction. The part that only truth covers is labelled FN, missed; the overlap TP, found; the part that only prediction covers FP, too much."
 figure, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
 ax.add_patch(plt.Circle((-0.5, 0), 1, fc=BLUE, alpha=0.35, ec="black"))
 ax.add_patch(plt.Circle((0.5, 0), 1, fc=VERMILLION, alpha=0.35, ec="black", ls="--", lw=2))
@@ -281,11 +311,31 @@ ax.set(xlim=(-2, 2), ylim=(-1.1, 1.35), aspect="equal")
 ax.axis("off")
 plt.show()
 
+# %% [markdown]
+# TP, the true positives, are the pixels of the class that were found. FN, the false negatives, were
+# missed. FP, the false positives, got the class and should not have. The **intersection over union**,
+# IoU, is the size of the overlap, divided by the size of everything that the two circles cover:
+#
+# $$\text{IoU}_c = \frac{\text{TP}}{\text{TP} + \text{FP} + \text{FN}}
+# = \frac{N_{cc}}{\sum_p N_{cp} + \sum_t N_{tc} - N_{cc}}$$
+#
+# In the table, $\sum_p N_{cp}$ is row $c$, the truth, and $\sum_t N_{tc}$ is column $c$, the
+# prediction. Both contain the overlap $N_{cc}$, so we subtract it once. The **mean IoU** is the mean
+# over the classes. Each class counts the same in it, however few pixels it has. All counts are taken
+# over the whole validation set, not image by image.
+#
+# ??? question "What mean IoU does the all-background answer get, with five classes?"
+#
+#     Four classes have no overlap at all, so their IoU is 0. Background has an IoU equal to the
+#     accuracy, since every pixel is predicted as background. So the mean IoU is the accuracy divided
+#     by five.
+
 
 # %%
 def scores(confusion):
-    """Accuracy and mean IoU; classes that occur nowhere are left out of the mean."""
-    return np.trace(confusion) / confusion.sum(), np.nanmean(iou_from_confusion(confusion))
+    """Accuracy and mean IoU, over the classes that occur."""
+    accuracy = np.trace(confusion) / confusion.sum()
+    return accuracy, np.nanmean(iou_from_confusion(confusion))
 
 
 accuracy, mean_iou = scores(nothing)
@@ -294,9 +344,8 @@ print(f"all background: accuracy {accuracy:.3f}, mean IoU {mean_iou:.3f}")
 
 # %% tags=["see"]
 print(
-    f"An answer that finds nothing has an accuracy of {accuracy:.1%}. Its mean IoU is "
-    f"{mean_iou:.3f}: that is the accuracy divided by the {present} classes that occur, since "
-    "every class but the background has an IoU of 0, and the background one of just the accuracy."
+    f"An answer that finds nothing has an accuracy of {accuracy:.1%}. Its mean IoU is only "
+    f"{mean_iou:.3f}, the accuracy divided by the {present} classes that occur."
 )
 
 # %% tags=["check"]
@@ -310,24 +359,25 @@ if ROOT == SHAPES:
 
 # %% [markdown]
 # On the 1,449 validation images of VOC 2012 the same answer, counted from the masks, has a mean IoU
-# of 0.035 over 21 classes. A network that is reported at "accuracy 0.73" there has perhaps learned
-# nothing at all.
+# of 0.035 over 21 classes, and 0.035 is 0.73 / 21. So a network that somebody reports at "accuracy
+# 0.73" may have learned nothing at all.
 #
-# Two more answers, made from the true masks, show that this is no special case. One finds every
-# object and gives each the *wrong name*, that of the next class. The other has every name right,
-# but lies a little to the lower right, by a twentieth of the image.
+# Is this a special case? Let's make two more answers from the true masks. One finds every object and
+# gives each the *wrong name*, that of the next class. The other has every name right, but is
+# *shifted* to the lower right by a twentieth of the image.
 
 
 # %%
 def wrong_name(truth):
-    """The true objects, each with the name of the next class; the last gets that of the first."""
+    """Each true object gets the name of the next class."""
     return np.where(truth > 0, truth % (len(names) - 1) + 1, 0)
 
 
 def shifted(truth):
-    """The true objects, moved down and right by a twentieth of the image."""
+    """The true objects, a twentieth of the image lower and further right."""
     by = max(1, round(max(truth.shape) / 20))
-    return np.pad(truth, ((by, 0), (by, 0)))[: truth.shape[0], : truth.shape[1]]
+    height, width = truth.shape
+    return np.pad(truth, ((by, 0), (by, 0)))[:height, :width]
 
 
 confusions = {"all background": nothing}
@@ -335,10 +385,25 @@ for title, answer in {"wrong name": wrong_name, "shifted": shifted}.items():
     confusions[title] = np.zeros_like(nothing)
     for id in val_ids:
         truth = folder.pair(id)[1]
-        labels = answer(np.where(truth == VOID, 0, truth))  # an answer has no void
+        labels = answer(np.where(truth == VOID, 0, truth))  # has no void
         confusions[title] += confusion_matrix(truth, labels, len(names))
 
-# %% alt="Bars for three answers: all background, wrong name, shifted. For each, a plain bar for the accuracy and a hatched one, always shorter, for the mean IoU; the values are written above them."
+# %% [markdown]
+# ??? question "Which of the three answers do you like best? Which score agrees with you?"
+#
+#     Most people prefer the shifted answer: it has every name right, and most pixels. Accuracy can't
+#     tell the other two apart. Mean IoU puts the shifted answer far above both.
+
+# %%
+for title, confusion in confusions.items():
+    result = scores(confusion)
+    print(f"{title:14}  accuracy {result[0]:.3f}  mean IoU {result[1]:.2f}")
+print("\nIoU of the shifted answer:")
+iou = iou_from_confusion(confusions["shifted"])
+for name, value in zip(names, iou, strict=True):
+    print(f"{name:12} {value:.2f}")
+
+# %% tags=["figure"] alt="Bars for three answers: all background, wrong name, shifted. For each, a plain bar for the accuracy and a hatched one, always shorter, for the mean IoU; the values are written above them."
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 for k, (label, style) in enumerate(
     {
@@ -355,14 +420,15 @@ ax.legend(loc="upper center", ncols=2)
 plt.show()
 
 # %% tags=["see"]
-iou = iou_from_confusion(confusions["shifted"])
 print(
-    f'Accuracy gives "all background" and "wrong name" the same {accuracy:.1%}; mean IoU gives '
-    f"neither much: {scores(confusions['all background'])[1]:.2f} and "
-    f"{scores(confusions['wrong name'])[1]:.2f}. The shifted answer has an accuracy of "
-    f"{scores(confusions['shifted'])[0]:.1%} and a mean IoU of {np.nanmean(iou):.2f}. The shift "
-    f"costs {names[np.nanargmin(iou)]} most (IoU {np.nanmin(iou):.2f}) and the background least "
-    f"({iou[0]:.2f}): accuracy hardly notices thin and small things, because they have few pixels."
+    f'Accuracy gives "all background" and "wrong name" the same {accuracy:.1%}. Mean IoU gives '
+    f"{scores(confusions['all background'])[1]:.2f} and "
+    f"{scores(confusions['wrong name'])[1]:.2f}. (Perfect outlines with wrong names score so "
+    "little because only one class, the background, has any overlap.) The shifted answer has an "
+    f"accuracy of {scores(confusions['shifted'])[0]:.1%} and a mean IoU of {np.nanmean(iou):.2f}. "
+    f"The shift hurts {names[np.nanargmin(iou)]} most (IoU {np.nanmin(iou):.2f}) and the "
+    f"background least ({iou[0]:.2f}): accuracy hardly notices thin and small things, because "
+    "they have few pixels."
 )
 
 # %% tags=["check"]
@@ -376,31 +442,39 @@ if ROOT == SHAPES:
     assert np.argmax(iou) == 0 and names[np.argmin(iou)] == "ring"
 
 # %% [markdown]
-# From here on we report the mean IoU, and look at the classes one by one.
+# From now on we report the mean IoU, and look at the classes one by one.
 #
 # ## Mistake one: a mask is resized as if it were an image
 #
-# Networks want batches of one size, so images are resized. Resizing functions are **bilinear** by
-# default: a new pixel is a weighted mean of its four neighbours. That is right for colours: between
-# a red and a yellow pixel there is orange. Between class 0 and class 4 there is *not* class 2.
+# Networks want batches of one size, so we resize images. OpenCV's `resize` is **bilinear** by
+# default, and so are many others: a new pixel is a weighted mean of its four neighbours. That is
+# right for colours, since there is orange between a red and a yellow pixel. But there is *no* class 2
+# between class 0 and class 4.
 #
-# We take the mask with most pixels of the last class, and treat it as careless code does: void
-# becomes background, "to keep it simple", and the resizing, to 64 pixels, is left at its default.
+# Let's take the mask with the most pixels of the last class, and treat it as careless code does. Void
+# becomes background, "to keep it simple", and we leave the resizing, to 64 pixels, at its default.
+#
+# ??? question "The mask holds only a few classes. Which numbers will be in the resized one?"
+#
+#     The mean of 0 and 4 can be 1, 2 or 3. So along a contour of class 4 the classes in between
+#     appear, although nothing of the kind is in the image.
 
 # %%
-areas = [(folder.pair(id)[1] == len(names) - 1).sum() for id in train_ids[:200]]
+last = len(names) - 1
+areas = [(folder.pair(id)[1] == last).sum() for id in train_ids[:200]]
 example = train_ids[int(np.argmax(areas))]
 mask = folder.pair(example)[1]
 
 careless = np.where(mask == VOID, 0, mask).astype(np.uint8)
 bilinear = resize_to_fit(careless, 64, cv2.INTER_LINEAR)
 nearest = resize_to_fit(careless, 64, cv2.INTER_NEAREST_EXACT)
+invented = np.isin(bilinear, np.unique(careless), invert=True)
 print("classes in the mask:     ", np.unique(careless))
 print("resized bilinearly:      ", np.unique(bilinear))
 print("by the nearest neighbour:", np.unique(nearest))
+print("pixels of classes that are not in the mask:", invented.sum())
 
-# %% alt="The same mask twice, resized by nearest neighbour and bilinearly. In the bilinear one the contour of the object is lined with crosses, on pixels of classes that do not occur in the mask."
-invented = np.isin(bilinear, np.unique(careless), invert=True)
+# %% tags=["figure"] alt="The same mask twice, resized by nearest neighbour and bilinearly. In the bilinear one the contour of the object is lined with crosses, on pixels of classes that do not occur in the mask."
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained")
 for ax, labels, title in zip(axes, (nearest, bilinear), ("nearest", "bilinear"), strict=True):
     ax.imshow(colorize(labels, folder.classes), interpolation="nearest")
@@ -412,25 +486,26 @@ axes[1].set_xlabel("x: a class that is not in the mask")
 plt.show()
 
 # %% [markdown]
-# The object has grown a rim of other classes. Nothing fails, no number is out of range, and a
-# network trained on such masks learns that these classes are thin lines around others. How often
-# does it happen?
+# The object has grown a rim of other classes. Nothing fails, no number is out of range, and a network
+# trained on such masks learns that these classes are thin lines around others. How often does it
+# happen?
 
 # %%
 touched = []
 for id in train_ids[:200]:
     labels = folder.pair(id)[1]
     labels = np.where(labels == VOID, 0, labels).astype(np.uint8)
-    new = np.setdiff1d(resize_to_fit(labels, 64, cv2.INTER_LINEAR), labels)
-    touched.append(len(new) > 0)
+    resized = resize_to_fit(labels, 64, cv2.INTER_LINEAR)
+    touched.append(len(np.setdiff1d(resized, labels)) > 0)
+print(f"{sum(touched)} of {len(touched)} masks get a new class")
 
 # %% tags=["see"]
 extra = [names[c] for c in np.setdiff1d(bilinear, careless)]
 print(
     f"In the picture {', '.join(extra) or 'no class'} appeared from nowhere, on "
     f"{invented.sum()} pixels. It happens to {sum(touched)} of the first {len(touched)} masks. "
-    "Spared are those that hold every number from 0 up to their highest, so that nothing between "
-    "them would be new."
+    "The only masks to escape are those that already contain every class up to their highest, so "
+    "no new number can appear."
 )
 
 # %% tags=["check"]
@@ -444,21 +519,21 @@ if ROOT == SHAPES:
     assert sum(touched) > len(touched) / 2
 
 # %% [markdown]
-# With void left in, the mistake at least shows, in numbers that are no class at all: the mean of
-# 255 and something else.
+# If you leave void in, at least you can see the mistake: numbers appear that aren't classes at all,
+# the mean of 255 and something else.
 
 # %%
 print(np.unique(resize_to_fit(mask, 64, cv2.INTER_LINEAR)))
 
 # %% [markdown]
-# The remedy is the **nearest neighbour**: a new pixel takes the value of the one old pixel whose
-# centre is nearest to its own. Pixel $i$ of $h$ has its centre at $i + \frac{1}{2}$; in an image of
-# height $H$ this place is at $(i + \frac{1}{2}) H / h$, which lies in the old pixel
+# The remedy is the **nearest neighbour**. A new pixel copies the one old pixel that its own centre
+# lies in. Pixel $i$ of $h$ has its centre at $i + \frac{1}{2}$. In an image of height $H$ this is at
+# $(i + \frac{1}{2}) H / h$, which lies in the old pixel
 #
 # $$\left\lfloor \left(i + \tfrac{1}{2}\right) \frac{H}{h} \right\rfloor .$$
 #
-# Without the halves, with $\lfloor i H / h \rfloor$, corners are compared instead of centres, and
-# the mask moves by up to half a pixel against its image. OpenCV has both: `INTER_NEAREST` compares
+# Without the halves, with $\lfloor i H / h \rfloor$, you compare corners instead of centres, and the
+# mask moves by up to half a pixel against its image. OpenCV has both: `INTER_NEAREST` compares
 # corners, `INTER_NEAREST_EXACT` centres. Our library uses the latter for every mask.
 
 # %% tags=["check"]
@@ -473,9 +548,9 @@ if careless.shape[0] == careless.shape[1]:
 # %% [markdown]
 # ## Mistake two: a mask is read through its colours
 #
-# Most functions that read images want to be helpful, and replace the indices of a palette PNG by
-# the colours of its table. OpenCV does it. Asked for a grey image, it goes on to turn the colours
-# into brightness, about $0.299\,R + 0.587\,G + 0.114\,B$:
+# Most functions that read images want to be helpful, and replace the indices of a palette PNG by the
+# colours of its table. OpenCV does it. If you ask for a grey image, it also turns the colours into
+# brightness, about $0.299\,R + 0.587\,G + 0.114\,B$:
 
 # %%
 path = str(folder.path / "SegmentationClass" / f"{example}.png")
@@ -484,32 +559,37 @@ print("indices in the file:   ", np.unique(mask))
 print("read as a grey image:  ", np.unique(grey))
 
 # %% [markdown]
-# These numbers are worth remembering: **14, 38, 75, 113, 147, 220** in a mask are the grey values of
-# VOC's colours, and 220 is void. They mean that some code has read a mask as an image. A network
-# for 21 classes then meets "class 147", and the loss, the number that training makes small, is an
-# error message, NaN ("not a number"), or silently wrong, depending on the framework.
+# These numbers are worth remembering. **14, 38, 75, 113, 147, 220** in a mask are the grey values of
+# VOC's colours, and 220 is void. If you see them, some code has read a mask as an image. A network
+# for 21 classes then meets "class 147". Depending on the framework, you get an error message, a loss
+# that is NaN ("not a number"), or a loss that is silently wrong.
 #
-# The way back is closed. We let OpenCV read a mask of the 256 indices in one row: among VOC's 21
-# classes, some share a grey value.
+# Can we compute the classes back from the grey values? Let's write a mask that holds every index
+# once, let OpenCV read it as grey, and see which classes collide.
 
 # %%
 write_mask("runs/tutorials/indices.png", np.arange(256)[None])
-greys = cv2.imread("runs/tutorials/indices.png", cv2.IMREAD_GRAYSCALE)[0]  # (256,)
+grey_row = cv2.imread("runs/tutorials/indices.png", cv2.IMREAD_GRAYSCALE)
+greys = grey_row[0]  # (256,)
 print("index  grey  class")
 for index in (*range(len(VOC_CLASSES)), VOID):
     name = "void" if index == VOID else VOC_CLASSES[index]
-    twins = [c for i, c in enumerate(VOC_CLASSES) if i != index and greys[i] == greys[index]]
-    print(f"{index:5}  {greys[index]:4}  {name}" + "".join(f", the same as {c}" for c in twins))
+    for i, other in enumerate(VOC_CLASSES):
+        if i != index and greys[i] == greys[index]:
+            name += f", the same as {other}"
+    print(f"{index:5}  {greys[index]:4}  {name}")
 
 # %% tags=["check"]
 assert {14, 38, 75, 113, 147, 220} <= set(greys[[*range(21), VOID]].tolist())
 assert len(set(greys[:21].tolist())) < 21
 
 # %% [markdown]
-# Code that reads all three colours can look each of them up in the table and get the index back.
-# That is a detour to what the file held in the first place, and it only works while no colour has
-# changed by a single step. Two things that happen to images every day break it: resizing, and
-# saving as JPEG.
+# There is no way back: some classes share a grey value.
+#
+# Code that reads all three colours can look each of them up in the table and get the index back. That
+# is a roundabout way to get what was in the file all along, and it only works while no colour has
+# changed by a single step. Two things that happen to images every day break it: resizing, and saving
+# as JPEG.
 
 # %%
 colours = cv2.imread(path)[..., ::-1]  # OpenCV's order is blue, green, red
@@ -517,13 +597,14 @@ table = {tuple(palette()[i]): i for i in (*range(len(names)), VOID)}
 
 
 def look_up(colours):
-    """From colours (H, W, 3) to indices (H, W); -1 where the colour is not in the table."""
+    """Colours (H, W, 3) -> indices (H, W); -1 if not in the table."""
     flat = [table.get(tuple(colour), -1) for colour in colours.reshape(-1, 3)]
     return np.reshape(flat, colours.shape[:2])
 
 
 resized = resize_to_fit(colours, 64, cv2.INTER_LINEAR)
-_, buffer = cv2.imencode(".jpg", colours[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+_, buffer = cv2.imencode(".jpg", colours[..., ::-1], quality)
 jpeg = cv2.imdecode(buffer, cv2.IMREAD_COLOR)[..., ::-1]
 unknown = {
     "untouched": np.mean(look_up(colours) == -1),
@@ -531,9 +612,9 @@ unknown = {
     "saved as JPEG": np.mean(look_up(jpeg) == -1),
 }
 for title, share in unknown.items():
-    print(f"{title:14} {share:6.1%} of the pixels have a colour that is not in the table")
+    print(f"{title:14} {share:6.1%} of the colours are not in the table")
 
-# %% alt="Two rows of three: a mask in its colours, the same resized, the same after JPEG, which look nearly alike. Below each, the pixels whose colour is not in the table, in black: none; a band along each contour; most of the image."
+# %% tags=["figure"] alt="Two rows of three: a mask in its colours, the same resized, the same after JPEG, which look nearly alike. Below each, the pixels whose colour is not in the table, in black: none; a band along each contour; most of the image."
 figure, axes = plt.subplots(2, 3, figsize=(9, 6.2), layout="constrained")
 for column, picture, title in zip(axes.T, (colours, resized, jpeg), unknown, strict=True):
     column[0].imshow(picture, interpolation="nearest")
@@ -546,9 +627,10 @@ plt.show()
 
 # %% tags=["see"]
 print(
-    f"Untouched, every colour is found. After resizing {unknown['resized']:.0%} of the pixels have "
-    f"a colour that means nothing, after JPEG at quality 95 {unknown['saved as JPEG']:.0%}. The "
-    "eye sees a change of tint at most."
+    f"Untouched, every colour is found. After resizing, {unknown['resized']:.0%} of the pixels "
+    f"have a colour that means nothing; after JPEG at quality 95, "
+    f"{unknown['saved as JPEG']:.0%}. (JPEG works in blocks. Blocks that are black all over "
+    "survive: these are the white areas in the lower right picture.)"
 )
 
 # %% tags=["check"]
@@ -560,7 +642,7 @@ if ROOT == SHAPES:
     assert unknown["saved as JPEG"] > unknown["resized"] > 0.05
 
 # %% [markdown]
-# Our library does not guess. A mask that was saved in colours is refused, by name:
+# Our library doesn't guess. It refuses a mask that was saved in colours, and says which file it was:
 
 # %%
 saved = Path("runs/tutorials/saved_in_colours.png")
@@ -573,35 +655,54 @@ except ValueError as error:
 # %% [markdown]
 # ## What a network gets
 #
-# Done right, a batch of images and masks looks as follows. Each image is resized so that its long
-# side is `SIZE`, bilinearly or by area; its mask goes along by the nearest neighbour. What is not
-# square is filled up, grey in the image and void in the mask, so that nobody learns from it.
+# Done right, a batch of images and masks looks like this. Each image is resized so that its long side
+# is `SIZE`: bilinearly when it grows, and by *area*, the mean of all old pixels that a new one covers,
+# when it shrinks. Its mask is resized by the nearest neighbour. Images that aren't square are padded,
+# with grey in the image and void in the mask, so the padding never affects training.
 
 # %%
 dataset = SegmentationDataset(folder, train_ids, size=SIZE, batch_size=8)
 images, masks = dataset[0]
-print("images:", images.shape, images.dtype, "from", images.min(), "to", images.max())
-print("masks: ", masks.shape, masks.dtype, "with the values", np.unique(masks))
+print("images:", images.shape, images.dtype)
+print("        from", images.min(), "to", images.max())
+print("masks: ", masks.shape, masks.dtype)
+print("        with the values", np.unique(masks))
 
 # %% tags=["check"]
 assert images.shape == (8, SIZE, SIZE, 3) and masks.shape == (8, SIZE, SIZE)
 assert set(np.unique(masks)) <= {*range(len(names)), VOID}
 
 # %% [markdown]
-# A network for segmentation is a function from the first array to a distribution over the classes
-# at each pixel. [Chapter 2](02_sliding_window.md) builds one from what you know already: a
+# A network for segmentation is a function from the first array to a probability for each class at
+# each pixel. [Chapter 2](02_sliding_window.md) builds one from something you already know: a
 # classifier of small images, applied to every pixel in turn.
 #
 # ## Summary
 #
-# 1. Semantic segmentation gives a class to every pixel; the answer is an array of class indices.
-# 2. VOC's masks are palette PNGs: the pixels are the classes, the colours only for the eye; 255 is
-#    void, neither learned nor judged.
-# 3. Most pixels are background, so that an answer that finds nothing has a high accuracy. The mean
-#    IoU counts each class the same, and shows it.
-# 4. Masks are resized by the nearest neighbour: a mean of class indices is another class.
-# 5. Masks are read as indices: 38, 147 or 220 in a mask are brightnesses, and colours do not
-#    survive resizing or JPEG.
+# 1. Semantic segmentation gives a class to every pixel. The answer is an array of class indices.
+# 2. VOC's masks are palette PNGs: the pixels are the classes, the colours are only for the eye. 255
+#    is void, neither learned nor judged.
+# 3. Most pixels are background, so an answer that finds nothing has a high accuracy. The mean IoU
+#    counts each class the same, and exposes such an answer.
+# 4. Resize masks by the nearest neighbour: a mean of class indices is another class.
+# 5. Read masks as indices. 38, 147 or 220 in a mask are brightnesses, and colours don't survive
+#    resizing or JPEG.
+#
+# ## Three questions
+#
+# ??? question "1. A mask holds the values 0, 38 and 220. What happened?"
+#
+#     Somebody read it as a grey image. 38 is the brightness of VOC's class 1, (128, 0, 0), and 220
+#     that of void.
+#
+# ??? question "2. Can the IoU of a class be larger than its recall, TP / (TP + FN)?"
+#
+#     No. The IoU has the same numerator, and FP in its denominator as well, so it is at most as
+#     large. Both are equal if nothing was predicted in excess.
+#
+# ??? question "3. You double the size of a mask by the nearest neighbour. Which new classes appear?"
+#
+#     None. Each new pixel is a copy of an old one. Every pixel becomes a block of 2 x 2.
 #
 # ## Further reading
 #
@@ -618,17 +719,17 @@ assert set(np.unique(masks)) <= {*range(len(names)), VOID}
 #
 # ### 1. The palette from the bit pattern
 #
-# Compute the 256 colours of VOC's palette, so that you never need a table of them.
+# Compute the 256 colours of VOC's palette, so you never need a table of them.
 # Complete `tutorials/exercises/palette.py`, then run `python tutorials/check.py palette`.
 #
 # ### 2. The share of each class
 #
-# Count the pixels of each class over a list of masks, without void. It is the first thing to look
-# at in any new data set.
+# Count the pixels of each class over a list of masks, without void. It is the first thing to look at
+# in any new data set.
 # Complete `tutorials/exercises/class_shares.py`, then run `python tutorials/check.py class_shares`.
 #
 # ### 3. Resize a mask
 #
-# Resize a mask by the nearest neighbour, with NumPy alone, and so that it stays where its image is.
+# Resize a mask by the nearest neighbour, with NumPy alone. It has to stay exactly where its image is.
 # Complete `tutorials/exercises/nearest_resize.py`, then run
 # `python tutorials/check.py nearest_resize`.

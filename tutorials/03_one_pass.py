@@ -12,14 +12,16 @@
 #
 # - turn a classifier of windows into a network that labels every pixel of an image in one pass,
 #   with the same weights, and say why nothing changes in its answer;
-# - replace a stride by a dilation, and a dense layer by a convolution;
+# - replace a stride by a dilation, and a fully connected layer by a convolution;
 # - compute the receptive field of a stack of layers, and check it by an experiment;
 # - judge a patch classifier on whole images, in seconds.
 #
-# **Time:** about half an hour of reading; the code runs in less than a minute on two cores.
-# **Stands on:** [chapter 2](02_sliding_window.md).
+# **Time:** about an hour of reading and half an hour for the exercises. The code runs in less than a
+# minute on two cores.
+# **Prerequisite:** [chapter 2](02_sliding_window.md).
 
 # %%
+import inspect
 import time
 from pathlib import Path
 
@@ -51,32 +53,33 @@ folder = open_folder(ROOT)
 keras.utils.set_random_seed(0)
 
 # %% [markdown]
-# The line with `ROOT, SIZE` is the switch: with the values of its comment the chapter runs on
-# photographs of PASCAL VOC, once these are in the folder `data`.
+# The line with `ROOT, SIZE` says which data the chapter works on. With the values of its comment it
+# runs on photographs of PASCAL VOC, if they are in the folder `data`.
 #
 # ## What is computed again and again
 #
-# The sliding window cuts a window out of the image for each pixel and classifies it. The windows
-# of two neighbours have all but one column of pixels in common, and the convolutions inside of
-# them give, at the places that they share, the same numbers. The sliding window computes these
-# numbers again for every window that contains them.
+# The sliding window cuts a window out of the image for each pixel and classifies it. The windows of
+# two neighbours have all but one column of pixels in common, and where they overlap their
+# convolutions give the same numbers. The sliding window computes these numbers again for every window
+# that contains them.
 #
-# A convolution does not care where its window ends: run over the whole image, it gives the values
-# for all windows at once. Two kinds of layers stand in the way of running the whole network like
-# that:
+# A convolution doesn't care where its window ends. Run it over the whole image, and it gives the
+# values for all windows in one go. Can we run the whole network like that? Two kinds of layers are in
+# the way:
 #
-# - a **stride** skips places, and which places it skips depends on where the window begins;
-# - a **dense layer** wants an input of one fixed size.
+# - a **stride** skips positions, and which ones it skips depends on where the window begins;
+# - a **fully connected layer** wants an input of one fixed size.
 #
-# Both can be turned into plain convolutions without touching a weight. We take them one after the
-# other.
+# We can turn both into plain convolutions without touching a weight. The result is called a **dense**
+# network: it has an answer at *every* pixel. Watch out, the word has two meanings. Keras calls a fully
+# connected layer `Dense`, and a dense network is just the one that has none. From now on *dense*
+# means "an answer at every pixel".
 #
 # ## A stride becomes a dilation
 #
-# In one dimension everything can be seen. This is a convolution in the sense of deep learning (the
-# kernel is not reversed) with a stride, by which it moves from one output to the next, and a
-# dilation, the distance between the inputs that neighbouring *taps* read (a tap is one number of the
-# kernel):
+# It's easiest to see in one dimension. Here is a convolution with two knobs: the *stride*, how far the
+# kernel moves between outputs, and the *dilation*, how far apart its taps are. (A tap is one number of
+# the kernel.)
 
 
 # %%
@@ -87,8 +90,8 @@ def convolve(x, kernel, stride=1, dilation=1):
 
 
 # %% [markdown]
-# A little classifier of windows: a first layer with three taps and stride 2, a ReLU, and a second
-# layer with three taps. A window of 7 numbers becomes 3, and these become 1.
+# Next, a little classifier of windows: a first layer with three taps and stride 2, a ReLU, and a
+# second layer with three taps. A window of 7 numbers becomes 3, and these become 1.
 
 # %%
 rng = np.random.default_rng(2)
@@ -109,44 +112,27 @@ one_by_one = np.array([classify(window) for window in windows])
 print("window by window:", one_by_one.round(3))
 
 # %% [markdown]
-# The first attempt at one pass: the same two layers, with the same stride, over the whole signal.
+# First attempt at a single pass: let's run the same two layers, with the same stride, over the whole
+# signal.
+#
+# ??? question "The sliding window gave 8 numbers. How many will this pass give?"
+#
+#     Four. The stride of 2 moves the kernel by two positions, so it only meets the windows that begin
+#     at 0, 2, 4 and 6.
 
 # %%
 coarse = convolve(relu(convolve(signal, first, stride=2)), second)
 print("with the stride: ", coarse.round(3))
 
 # %% [markdown]
-# The numbers are right, but every second one is missing: they are those of the windows that begin
-# at 0, 2, 4 and 6. The stride has thrown away what the windows in between need.
+# The numbers are right, but every second one is missing. The stride threw away exactly what the
+# windows in between need.
 #
-# So the first layer must not skip: it visits every place, with stride 1. Then the second layer
-# finds the values that it used to read, one after the other, two places apart, with the values for
-# the windows in between interleaved among them. It has to read every second place. That is a
-# dilation of 2:
+# So the first layer must not skip: we give it stride 1. Now look at the picture. Each value is drawn
+# below the middle of what it reads; window 0 covers the numbers 0 to 6, so its output is below number
+# 3. Follow the lines of window 0 from its output upwards.
 
-# %%
-dense_signal = convolve(relu(convolve(signal, first)), second, dilation=2)
-print("with a dilation: ", dense_signal.round(3))
-
-# %% tags=["check"]
-assert np.allclose(coarse, one_by_one[::2])
-assert dense_signal.shape == one_by_one.shape
-assert np.allclose(dense_signal, one_by_one)
-
-# %% tags=["see"]
-print(
-    f"The pass with the dilation gives all {len(one_by_one)} numbers of the windows; the largest "
-    f"difference is {np.abs(dense_signal - one_by_one).max():.1e}. The pass with the stride "
-    f"gives only {len(coarse)} of them."
-)
-
-# %% [markdown]
-# The picture follows outputs back to the signal; each value stands below the middle of what it
-# reads. Window 0 and window 1 both read every second place of the first layer, but not the same
-# ones: they share nothing there. Window 0 and window 2 share two of their three places, and in the
-# dense pass these are computed once.
-
-# %% alt="Two panels, each with three rows of dots joined by lines: the signal on top, the first layer, the output below. Left: from the output of window 0 (solid lines, circles) and that of window 1 (dashed lines, squares) lines lead to three places each of the first layer, two apart; the places of the two windows alternate. Right: windows 0 and 2 (dotted lines, triangles), which have two places of the first layer and five numbers of the signal in common."
+# %% tags=["figure"] alt="Two panels, each with three rows of dots joined by lines: the signal on top, the first layer, the output below. Left: from the output of window 0 (solid lines, circles) and that of window 1 (dashed lines, squares) lines lead to three places each of the first layer, two apart; the places of the two windows alternate. Right: windows 0 and 2 (dotted lines, triangles), which have two places of the first layer and five numbers of the signal in common."
 styles = [(BLUE, "-", "o"), (VERMILLION, "--", "s"), ("#009E73", ":", "^")]
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True)
 for ax, pair in zip(axes, [(0, 1), (0, 2)], strict=True):
@@ -170,35 +156,60 @@ for ax, pair in zip(axes, [(0, 1), (0, 2)], strict=True):
 plt.show()
 
 # %% [markdown]
-# The rule for a whole network: a layer of stride $s$ becomes a layer of stride 1, and the taps of
-# **all layers after it** move $s$ times as far apart. Several strides multiply. If $s_l$ is the
-# stride of layer $l$, its dilation in the dense network is
+# The second layer used to read three values that were next to each other. Now these three are at every
+# second position, and the values in between belong to the windows in between. Window 0 and window 1
+# share nothing in the first layer. Window 0 and window 2 share two of their three values, and these
+# are now computed only once.
+#
+# So the second layer has to read every second position. That is a dilation of 2:
+
+# %%
+dense_signal = convolve(relu(convolve(signal, first)), second, dilation=2)
+print("with a dilation: ", dense_signal.round(3))
+
+# %% tags=["check"]
+assert np.allclose(coarse, one_by_one[::2])
+assert dense_signal.shape == one_by_one.shape
+assert np.allclose(dense_signal, one_by_one)
+
+# %% tags=["see"]
+print(
+    f"The pass with the dilation gives all {len(one_by_one)} numbers of the windows; the largest "
+    f"difference is {np.abs(dense_signal - one_by_one).max():.1e}. The pass with the stride "
+    f"gives only {len(coarse)} of them."
+)
+
+# %% [markdown]
+# What about a whole network? A layer of stride $s$ becomes a layer of stride 1, and the taps of **all
+# layers after it** move $s$ times as far apart. Several strides multiply. If $s_l$ is the stride of
+# layer $l$, its dilation in the dense network is
 #
 # $$d_l = s_1 \cdot s_2 \cdots s_{l-1},$$
 #
-# the product of the strides **before** it, and 1 for the first layer. The stride of a layer itself
-# has no effect on its own taps. The same holds for max pooling, which is a layer with a kernel and
-# a stride, too (Giusti et al. 2013).
+# the product of the strides **before** it, and 1 for the first layer. A layer's own stride has no
+# effect on its own taps.
 #
-# There is another way to the same numbers: run the network with its strides several times, over an
-# image that is shifted by one pixel more each time, and interleave the coarse outputs. Long et al.
-# (2015) call it "shift-and-stitch" and show that it is the dilated network in another order.
+# ??? note "Going further: pooling, and another way to the same numbers"
 #
-# ## A dense layer becomes a convolution
+#     The rule also holds for max pooling, which is a layer with a kernel and a stride (Giusti et al.
+#     2013). And there is another way: run the network with its strides several times, over an image
+#     that is shifted by one pixel more each time, and interleave the coarse outputs. Long et al.
+#     (2015) call it "shift-and-stitch" and show that it is the dilated network in another order.
 #
-# At the end of the window classifier a small map, $h \times w$ places with $c$ channels, is
-# flattened to a vector of $h w c$ numbers, and a dense layer computes each of its outputs as a
-# weighted sum of all of them. A convolution with a kernel of $h \times w$ computes at each place a
-# weighted sum of all numbers under the kernel. On a map of $h \times w$ places there is exactly
-# one place where such a kernel fits, and the two sums are the same, if the weights are sorted in
-# the same way.
+# ## A fully connected layer becomes a convolution
 #
-# `Flatten` goes through the map row by row, in each row place by place, and at each place through
-# the channels. A Keras kernel has the shape $(h, w, c, \text{outputs})$, which is that order: one
-# `reshape` will do.
+# At the end of the patch classifier there is a small map: $h \times w$ positions with $c$ channels. It
+# is flattened to a vector of $h w c$ numbers, and each output of the fully connected layer is a
+# weighted sum of all of them. A convolution with a kernel of $h \times w$ also computes a weighted sum
+# of all numbers under the kernel. On a map of $h \times w$ such a kernel fits at exactly one position.
+# So both sums are the same if the weights are in the same order.
+#
+# `Flatten` goes through the map row by row, in each row position by position, and at each position
+# through the channels. A Keras kernel has the shape $(h, w, c, \text{outputs})$, which is just that
+# order. One `reshape` is enough.
 
 # %%
-small_map = rng.normal(size=(1, 3, 3, 32)).astype("float32")  # one map, as a batch
+small_map = rng.normal(size=(1, 3, 3, 32)).astype("float32")  # a batch of one
 dense_layer = keras.layers.Dense(10)
 as_dense = np.asarray(dense_layer(small_map.reshape(1, -1)))
 
@@ -209,71 +220,85 @@ convolution.set_weights([weights.reshape(3, 3, 32, 10), bias])
 as_convolution = np.asarray(convolution(small_map))
 print("weights", weights.shape, "->", convolution.kernel.shape)
 print("outputs", as_dense.shape, "and", as_convolution.shape)
+print("difference", np.abs(as_dense - as_convolution[:, 0, 0]).max())
 
 # %% tags=["check"]
 assert np.abs(as_dense - as_convolution[:, 0, 0]).max() < 1e-5
 
 # %% tags=["see"]
 print(
-    f"The same {as_dense.size} outputs, once as a vector and once as a map of one place; the "
-    f"largest difference is {np.abs(as_dense - as_convolution[:, 0, 0]).max():.1e}. (Numbers of 32 "
-    "bits have about seven digits; sums whose terms are added in another order may differ in the "
-    "last of them.)"
+    f"The same {as_dense.size} outputs, once as a vector and once as a map of one position. They "
+    f"differ by at most {np.abs(as_dense - as_convolution[:, 0, 0]).max():.1e}. (Numbers of 32 "
+    "bits have about seven digits. If you add the same terms in another order, the last digit may "
+    "change.)"
 )
 
 # %% [markdown]
-# What is gained is that the convolution also takes a larger map, and answers at each place of it.
-# A second dense layer, which sees one place only, becomes a convolution of 1 × 1.
+# What did we gain? The convolution also accepts a larger map and gives an answer at every position. A
+# second fully connected layer sees only one position, so it becomes a convolution of 1 × 1.
 #
 # ## A classifier to work with
 #
-# We train a patch classifier with a window of 17 pixels for a short time, as in the chapter
-# before.
+# As in chapter 2, we train a patch classifier for a short time, now with a window of 17 pixels.
+# `set_classes` writes the names of the classes and the size of the training images into the model, for
+# the evaluation at the end.
 
 # %%
 TRAIN = 1000  # fast: 60
 EPOCHS = 2  # fast: 1
 WINDOW = 17
-training = WindowDataset(folder, folder.ids("train")[:TRAIN], WINDOW, SIZE, windows_per_image=64)
-classifier = build_patch_classifier(len(folder.classes), window=WINDOW, filters=16)
+ids = folder.ids("train")[:TRAIN]
+training = WindowDataset(folder, ids, WINDOW, SIZE, windows_per_image=64)
+classes = len(folder.classes)
+classifier = build_patch_classifier(classes, window=WINDOW, filters=16)
 set_classes(classifier, folder.classes, SIZE)
 compile_model(classifier, learning_rate=3e-3)
 history = classifier.fit(training, epochs=EPOCHS, verbose=2)
 
 # %% [markdown]
-# These are its layers with weights, and the maps that they give:
+# These are its layers with weights, and the maps they give:
 
 # %%
-convolutions = [layer for layer in classifier.layers if hasattr(layer, "strides")]
-dense_layers = [layer for layer in classifier.layers if isinstance(layer, keras.layers.Dense)]
+layers = [layer for layer in classifier.layers if layer.weights]
+convolutions = [layer for layer in layers if hasattr(layer, "strides")]
 for layer in convolutions:
+    side, channels = layer.output.shape[2:]
+    kernel, stride = layer.kernel_size[0], layer.strides[0]
     print(
-        f"{layer.name:7} kernel {layer.kernel_size[0]}, stride {layer.strides[0]}:"
-        f"  a map of {layer.output.shape[1]} x {layer.output.shape[2]}, {layer.filters} channels"
+        f"{layer.name:7} kernel {kernel}, stride {stride}:",
+        f" a map of {side} x {side}, {channels} channels",
     )
-for layer in dense_layers:
-    print(f"{layer.name:7} dense layer, {layer.kernel.shape[0]} -> {layer.units}")
+for layer in layers[len(convolutions) :]:
+    inputs, outputs = layer.kernel.shape
+    print(f"{layer.name:7} fully connected, {inputs} -> {outputs}")
 
 # %% [markdown]
-# The builder has chosen the kernels so that each of them, with its stride, covers its map to the
-# last pixel: $17 \to 15 \to 7 \to 3$. If a pixel were left over at the border of the window,
-# nothing would be wrong with the classifier, but its receptive field would not be the window any
-# more, and its output would not belong to the pixel in the middle.
+# The builder chooses the kernels so that each of them, with its stride, covers its map to the last
+# pixel: $17 \to 15 \to 7 \to 3$. Why does this matter? Take a map of 8, a kernel of 3 and stride 2.
+# The kernel fits at 0, 2 and 4, and the last column is never read. The classifier would still work,
+# but its receptive field would be smaller than the window, and its answer would no longer belong to
+# the pixel in the middle.
 #
 # ## The dense network
 #
-# `to_dense` does what we have just done by hand. It is short, and worth reading:
-# `voc_seg/models/dense.py`.
+# `to_dense` does what we have just done by hand. It goes through the layers, and keeps the product of
+# the strides in `dilation`:
+
+# %% tags=["source"]
+print(inspect.getsource(to_dense))
 
 # %%
 dense = to_dense(classifier)
 kernels = [layer for layer in dense.layers if hasattr(layer, "dilation_rate")]
 for layer in kernels:
+    kernel, stride = layer.kernel_size[0], layer.strides[0]
+    dilation = layer.dilation_rate[0]
     print(
-        f"{layer.name:7} kernel {layer.kernel_size[0]}, stride {layer.strides[0]},"
-        f" dilation {layer.dilation_rate[0]}:  {layer.kernel.shape}"
+        f"{layer.name:7} kernel {kernel}, stride {stride},",
+        f"dilation {dilation}:  {layer.kernel.shape}",
     )
-print("parameters:", classifier.count_params(), "before,", dense.count_params(), "after")
+print("parameters before:", classifier.count_params())
+print("parameters after: ", dense.count_params())
 
 # %% tags=["check"]
 assert dense.count_params() == classifier.count_params()
@@ -283,32 +308,39 @@ strides = [layer.strides[0] for layer in convolutions]
 assert [layer.dilation_rate[0] for layer in kernels[:4]] == [1, *np.cumprod(strides)]
 
 # %% [markdown]
-# Two strides of 2, so the layer after the first has dilation 2, and the one after the second
-# dilation 4. (The last layer has it, too, but a kernel of 1 has no second tap to move.) There are
+# There are two strides of 2. So the layer after the first has dilation 2, and the one after the second
+# has dilation 4. (The last layer also has it, but a kernel of 1 has no second tap to move.) There are
 # as many parameters as before, and they are the same numbers.
 #
-# One thing is left: the border. The window of a pixel in the corner hangs over the edge of the
-# image, and the sliding window fills it up with the image's reflection. The dense network
-# therefore begins with a layer that reflects the **whole image** by 8 pixels on each side, and
-# none of its convolutions pads. (Convolutions with `padding="same"` would put zeros around each of
-# the maps in between. The sliding window has no such zeros, so the answers near the border would
-# differ.)
+# One thing is left: the border. The window of a pixel in the corner hangs over the edge of the image,
+# and the sliding window fills it with the image's reflection. So the dense network begins with a layer
+# that reflects the **whole image** by 8 pixels on each side, and none of its convolutions pads.
+# (Convolutions with `padding="same"` would put zeros around each of the maps in between. The sliding
+# window has no such zeros, so the answers near the border would differ.)
 #
 # ## Equal at every pixel
 #
-# Both ways over one image of the validation set, every pixel, the borders included:
+# Let's run both on a validation image and compare every pixel, borders included.
+#
+# ??? question "How large will the largest difference between the two be?"
+#
+#     Zero, or a rounding error in the seventh digit. The dense network adds and multiplies the same
+#     numbers as the sliding window.
 
 # %%
 validation = SegmentationDataset(folder, folder.ids("val"), SIZE)
 images, masks = validation[0]
 image = images[1]  # (SIZE, SIZE, 3)
-by_window = sliding_window(classifier, image, progress=False)  # (SIZE, SIZE, classes)
-by_pass = dense.predict(image[None], verbose=0)[0]  # (SIZE, SIZE, classes)
-difference = np.abs(by_window - by_pass).max(axis=-1)  # the largest over the classes
+by_window = sliding_window(classifier, image, progress=False)
+by_pass = dense.predict(image[None], verbose=0)[0]
+print(by_window.shape, by_pass.shape)  # (SIZE, SIZE, classes)
+
+difference = np.abs(by_window - by_pass).max(axis=-1)  # of all classes
+print("largest difference:", difference.max())
 
 # %% [markdown]
-# And, for comparison, what padding with black would have done: the image gets a frame of zeros as
-# wide as a window reaches, goes through the network, and the frame is cut off again.
+# For comparison, what would happen if we padded with black? We give the image a frame of zeros as wide
+# as a window reaches, run it through the network, and cut the frame off again.
 
 # %%
 radius = WINDOW // 2
@@ -316,8 +348,9 @@ frame = [(radius, radius), (radius, radius), (0, 0)]
 framed = dense.predict(np.pad(image, frame)[None], verbose=0)[0]
 by_pass_framed = framed[radius:-radius, radius:-radius]
 difference_framed = np.abs(by_window - by_pass_framed).max(axis=-1)
+print("largest difference:", difference_framed.max())
 
-# %% alt="Five panels: the image; the probability of background at each pixel by the sliding window; the same by one pass, which looks identical; the absolute difference of the two, evenly dark on a colour bar that ends at 0.000001; and the absolute difference when the image is padded with black, which is as dark in the middle, and large in a frame along the border."
+# %% tags=["figure"] alt="Five panels: the image; the probability of background at each pixel by the sliding window; the same by one pass, which looks identical; the absolute difference of the two, evenly dark on a colour bar that ends at 0.000001; and the absolute difference when the image is padded with black, which is as dark in the middle, and large in a frame along the border."
 background = next(iter(folder.classes))
 fig, axes = plt.subplots(1, 5, figsize=(15, 3.2), layout="constrained")
 axes[0].imshow(image.astype("uint8"))
@@ -329,11 +362,16 @@ for ax, probabilities, title in zip(
     ax.set_title(title)
 fig.colorbar(shown, ax=axes[1:3], label=f"probability of {background}", shrink=0.8)
 for ax, values, largest, title in (
-    (axes[3], difference, 1e-6, "difference,\npadded by reflection"),
+    (
+        axes[3],
+        difference,
+        1e-6,
+        f"difference, padded by reflection\nat most {difference.max():.0e}",
+    ),
     (axes[4], difference_framed, None, "difference,\npadded with black"),
 ):
     shown = ax.imshow(values, cmap="cividis", vmin=0, vmax=largest)
-    ax.set_title(title)
+    ax.set_title(title, fontsize=10)
     fig.colorbar(shown, ax=ax, shrink=0.8)
 for ax in axes:
     ax.set(xticks=[], yticks=[])
@@ -352,40 +390,42 @@ if ROOT == SHAPES:
 # %% tags=["see"]
 print(
     f"The largest difference over {difference.size:,} pixels and {by_pass.shape[-1]} classes is "
-    f"{difference.max():.2g}: rounding at most, at the border as in the middle. With a black frame "
-    f"it would be {difference_framed.max():.2f}, at pixels that are less than {radius} away from "
-    "the border, and nothing in the middle."
+    f"{difference.max():.2g}: rounding at most, at the border as well as in the middle. With a "
+    f"black frame it would be {difference_framed.max():.2f}, at pixels that are less than "
+    f"{radius} away from the border, and nothing in the middle."
 )
 
 # %% [markdown]
-# ## Which places a pixel's answer is made of
+# ## What a pixel's answer is made of
 #
-# Why this works can be seen in two dimensions, too. We begin at one pixel of the output and go
-# back layer by layer: which places of the map below does each of them read? The taps of a kernel
-# of $k$ with dilation $d$ stand $d$ apart, around the middle.
+# We can follow it in two dimensions as well. Let's begin at one pixel of the output and go back layer
+# by layer: which positions of the map below does each layer read? The taps of a kernel of $k$ with
+# dilation $d$ are $d$ apart, around the middle.
 
 
 # %%
-def places_read(places, kernel, dilation):
-    """The places, along one axis, that a layer reads to compute its output at these places."""
+def positions_read(positions, kernel, dilation):
+    """What a layer reads, along one axis, for outputs at `positions`."""
     taps = dilation * (np.arange(kernel) - (kernel - 1) / 2)
-    return np.unique(np.add.outer(places, taps))
+    return np.unique(np.add.outer(positions, taps))
 
 
 read = {}  # by the map that is read
-places = np.zeros(1)
+positions = np.zeros(1)
 maps = ["image", *(layer.name for layer in convolutions)]
 for layer, name in reversed(list(zip(kernels, maps, strict=False))):
-    places = places_read(places, layer.kernel_size[0], layer.dilation_rate[0])
-    read[name] = places
+    kernel, dilation = layer.kernel_size[0], layer.dilation_rate[0]
+    positions = positions_read(positions, kernel, dilation)
+    read[name] = positions
+    print(f"{name:6} {len(positions):2} x {len(positions)} positions")
 
-# %% alt="Four panels of dots on a grid of 17 by 17 places, around one output pixel marked by a cross. In the map of the last convolution 3 by 3 dots that stand four places apart; one layer below 7 by 7 dots, two places apart; below that 15 by 15 dots side by side; and in the image all 17 by 17 pixels."
+# %% tags=["figure"] alt="Four panels of dots on a grid of 17 by 17 positions, around one output pixel marked by a cross. In the map of the last convolution 3 by 3 dots that are four positions apart; one layer below 7 by 7 dots, two positions apart; below that 15 by 15 dots side by side; and in the image all 17 by 17 pixels."
 fig, axes = plt.subplots(1, len(read), figsize=(12, 3.4), layout="constrained")
-for ax, (name, places) in zip(axes, read.items(), strict=True):
-    x, y = np.meshgrid(places, places)
+for ax, (name, positions) in zip(axes, read.items(), strict=True):
+    x, y = np.meshgrid(positions, positions)
     ax.plot(x.ravel(), y.ravel(), "s", color=BLUE, ms=7.5)
     ax.plot(0, 0, "x", color=VERMILLION, ms=10, mew=2.5)
-    ax.set_title(f"{name}: {len(places)} × {len(places)} places", fontsize=10)
+    ax.set_title(f"{name}: {len(positions)} × {len(positions)} positions", fontsize=10)
     half = WINDOW // 2 + 1
     ax.set(xlim=(-half, half), ylim=(half, -half), aspect="equal")
     ax.set(xticks=[-8, -4, 0, 4, 8], yticks=[-8, -4, 0, 4, 8])
@@ -394,51 +434,57 @@ plt.show()
 
 # %% tags=["check"]
 sizes = {layer.name: layer.output.shape[1] for layer in convolutions}
-assert {name: len(places) for name, places in read.items()} == {**sizes, "image": WINDOW}
+assert {name: len(found) for name, found in read.items()} == {**sizes, "image": WINDOW}
 
 # %% [markdown]
-# Compare with the maps of the classifier above: 3 × 3, 7 × 7, 15 × 15, and a window of 17 × 17.
-# These are the same numbers. What the dense network reads for one pixel **is** the classifier's
-# computation on that pixel's window, place for place, spread out over maps that keep the full
-# resolution. The gaps in between are not empty. They hold what the neighbours read.
+# Compare with the maps of the classifier above: 3 × 3, 7 × 7, 15 × 15, and a window of 17 × 17. These
+# are the same numbers. What the dense network reads for one pixel **is** the classifier's computation
+# on that pixel's window, spread out over maps that keep the full resolution. The gaps in between
+# aren't empty. They hold what the neighbours read.
 #
 # ## The receptive field
 #
-# The last panel is the **receptive field** of an output pixel: the part of the image on which its
-# value depends. It can be computed without drawing, from kernel $k_l$, stride $s_l$ and dilation
-# $d_l$ of the layers. Let $r$ be the size of the receptive field, and $j$ ("jump") the distance in
-# the image between two neighbouring places of the map. In the image itself both are 1: $r_0 = j_0
-# = 1$. Each layer makes of them
+# The last panel is the **receptive field** of an output pixel: the part of the image that its value
+# depends on. We can compute it without drawing. Let $R$ be the side of the receptive field, and $j$
+# the **jump** of chapter 2: the distance in the image between two neighbouring positions of the map.
+# In the image itself both are 1, so $R_0 = j_0 = 1$. A layer with kernel $k_l$, stride $s_l$ and
+# dilation $d_l$ changes them to
 #
-# $$r_l = r_{l-1} + (k_l - 1) \, d_l \, j_{l-1}, \qquad j_l = j_{l-1} \, s_l.$$
+# $$R_l = R_{l-1} + (k_l - 1) \, d_l \, j_{l-1}, \qquad j_l = j_{l-1} \, s_l.$$
 #
-# The second of these says again what the rule of the strides said: a stride moves everything
-# **after** it apart. So two factors stand beside $k_l - 1$: the dilation of the layer itself, and
-# $j_{l-1}$, the strides of the layers before it. In the dense network all strides and so all jumps
-# are 1, and what remains is a sum:
+# In words: a kernel of $k$ adds $k - 1$ steps to the receptive field. Each step is $d_l$ positions of
+# the map below, and each of these is $j_{l-1}$ pixels. The second formula is the rule of the strides
+# again: a stride moves apart everything **after** it. In the dense network all strides are 1, so all
+# jumps are 1, and only a sum remains:
 
 # %%
 field = 1
 for layer in kernels:
     kernel, dilation = layer.kernel_size[0], layer.dilation_rate[0]
     field += (kernel - 1) * dilation
-    print(f"{layer.name:7} kernel {kernel}, dilation {dilation}:  receptive field {field}")
+    print(f"{layer.name:7} kernel {kernel}, dilation {dilation}: ", end="")
+    print(f"receptive field {field}")
 
 # %% tags=["check"]
 assert field == WINDOW
 
 # %% [markdown]
-# Computed is not yet measured. The experiment: cut a piece of 27 × 27 pixels out of the image,
-# change each of its pixels in turn, by half of the range, and look how far the output in the
-# middle moves. That is 729 copies of the piece, each with one changed pixel; for a network that
-# labels a piece in a moment this is no trouble. We look at the logits, the numbers before the
-# softmax, since probabilities near 0 or 1 hardly move, whatever happens.
+# So much for theory. Let's measure it. We cut a piece of 27 × 27 pixels out of the image, change each
+# of its pixels in turn by 128 (half of the range), and see how much the output in the middle changes.
+# That makes 729 copies of the piece, each with one changed pixel. We look at the logits, the numbers
+# before the softmax, since probabilities near 0 or 1 hardly move, whatever happens.
+#
+# ??? question "What will the map of these changes look like?"
+#
+#     It is exactly 0 outside a square of 17 × 17 around the middle: those pixels are not part of the
+#     computation. Inside, it depends on the weights.
 
 # %%
-REACH = 13  # the piece ends so many pixels from its middle
+REACH = 13  # from the middle of the piece to its border
 side = 2 * REACH + 1
 middle = SIZE // 2
-piece = image[middle - REACH : middle + REACH + 1, middle - REACH : middle + REACH + 1]
+part = slice(middle - REACH, middle + REACH + 1)
+piece = image[part, part]
 changed = np.repeat(piece[None], side**2, axis=0)  # (729, 27, 27, 3)
 for i in range(side**2):
     row, column = divmod(i, side)
@@ -446,10 +492,17 @@ for i in range(side**2):
 
 logits = keras.Model(dense.inputs, dense.get_layer("logits").output)
 before = logits.predict(piece[None], verbose=0)[0, REACH, REACH]
-after = logits.predict(changed, batch_size=81, verbose=0)[:, REACH, REACH]  # (729, classes)
+after = logits.predict(changed, batch_size=81, verbose=0)
+after = after[:, REACH, REACH]  # (729, classes)
 influence = np.abs(after - before).max(axis=-1).reshape(side, side)
 
-# %% alt="Three panels. Left: the image with a square of 17 by 17 pixels drawn around a pixel in the middle, which is marked by a cross. Middle: the square alone, enlarged: all that the network knows about this pixel. Right: a map of how far the output moves when a pixel is changed; it is black outside of the drawn square and grey to white inside of it."
+outside = np.ones_like(influence, bool)
+window = slice(REACH - radius, REACH + radius + 1)
+outside[window, window] = False
+print("largest change by a pixel outside:", influence[outside].max())
+print("largest change by a pixel inside: ", influence[~outside].max())
+
+# %% tags=["figure"] alt="Three panels. Left: the image with a square of 17 by 17 pixels drawn around a pixel in the middle, which is marked by a cross. Middle: the square alone, enlarged: all that the network knows about this pixel. Right: a map of how far the output moves when a pixel is changed; it is black outside of the drawn square and grey to white inside of it."
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 axes[0].imshow(image.astype("uint8"))
 axes[0].set_title("image and receptive field")
@@ -468,18 +521,15 @@ for ax, centre in ((axes[0], middle), (axes[2], REACH)):
 plt.show()
 
 # %% tags=["check"]
-outside = np.ones_like(influence, bool)
-outside[REACH - radius : REACH + radius + 1, REACH - radius : REACH + radius + 1] = False
 assert influence[outside].max() < 1e-4
 rows, columns = np.nonzero(influence > 1e-4)
 assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == field
 
 # %% tags=["see"]
 print(
-    f"The largest change of a logit by a pixel outside of the square of {field} × {field} is "
-    f"{influence[outside].max():.2g}; inside, the largest change is "
-    f"{influence.max():.1f}, and the pixels with an influence reach to all four sides of the "
-    "square."
+    f"The largest change of a logit by a pixel outside the square of {field} × {field} is "
+    f"{influence[outside].max():.2g}. Inside, the largest change is {influence.max():.1f}, and "
+    "the pixels with an influence reach all four sides of the square."
 )
 
 # %% tags=["claim"]
@@ -487,34 +537,35 @@ if ROOT == SHAPES:
     assert influence.max() > 2 * np.median(influence[~outside])
 
 # %% [markdown]
-# The receptive field is a limit: what lies outside **cannot** count. How much the pixels inside do
-# count is a matter of the weights, and far from even, as the map shows (Luo et al. 2016 study this
-# for deep networks).
+# The receptive field is a limit: pixels outside it **cannot** count. How much the pixels inside count
+# depends on the weights, and is far from even, as the map shows (Luo et al. 2016 study this for deep
+# networks).
 #
 # ## What it saves
 #
-# First on paper. A convolution multiplies with each number of its kernel once at each place of its
-# output. For one window these are the places of the classifier's maps. In the dense pass there is,
-# per pixel of the image, one place in each map (the borders left aside): every weight is used
-# exactly once per pixel.
+# First on paper. A convolution multiplies once with each number of its kernel, at each position of its
+# output. For one window these are the positions of the classifier's maps. In the dense pass there is
+# one position per pixel in each map (if we ignore the borders), so every weight is used exactly once
+# per pixel.
 
 
 # %%
 def multiplications(classifier):
-    """Per pixel of an image: with a window of its own, and in one dense pass."""
+    """Per pixel of an image: (with a window of its own, in a dense pass)."""
     layers = [layer for layer in classifier.layers if layer.weights]
     weights = [int(np.prod(layer.kernel.shape)) for layer in layers]
-    places = [int(np.prod(layer.output.shape[1:-1])) for layer in layers]  # 1 for a dense layer
-    return int(np.dot(weights, places)), sum(weights)
+    # A fully connected layer has one position.
+    positions = [int(np.prod(layer.output.shape[1:-1])) for layer in layers]
+    return int(np.dot(weights, positions)), sum(weights)
 
 
 counts = {}
+print("multiplications per pixel, by window and in one pass")
 for side in (9, 17, 33, 65):
-    counts[side] = multiplications(build_patch_classifier(len(folder.classes), side, filters=16))
+    larger = build_patch_classifier(classes, side, filters=16)
+    counts[side] = multiplications(larger)
     per_window, per_pixel = counts[side]
-    print(
-        f"window {side:2}: {per_window:9,} per window, {per_pixel:6,} per pixel of the dense pass"
-    )
+    print(f"window {side:2}: {per_window:9,} {per_pixel:6,}")
 
 # %% tags=["check"]
 assert counts[WINDOW] == multiplications(classifier)
@@ -524,14 +575,19 @@ assert list(saved.values()) == sorted(saved.values())
 assert saved[WINDOW] > 10
 
 # %% [markdown]
-# What is saved grows with the window, but less than the number of its pixels: the windows that share a
-# place use the first layer's result there many times, that of the last layer only once.
+# Savings grow with the window, though more slowly than its area. Early results are reused by many
+# windows, late ones by few.
 #
-# And now with a clock. Three ways over the same image: each window alone, batches of 256 windows,
-# one dense pass. The first call compiles and is not counted; of several runs the median counts,
-# since other programs on the computer disturb single ones. One window at a time takes long, so
-# this way gets the top two rows of the image only, and its time is **extrapolated** from them to
-# the whole image.
+# And now with a clock. We time three ways over the same image: each window alone, batches of 256
+# windows, and one dense pass. The first call compiles, so we don't count it. Of several runs we take
+# the median, since other programs disturb single ones. One window at a time takes long, so we only
+# time the top two rows of the image this way, and **extrapolate** to the whole image.
+#
+# ??? question "How many times faster will the dense pass be than batches of windows? And than one?"
+#
+#     On paper it multiplies about 23 times less. By the clock the gain can be much larger or smaller:
+#     cutting windows and starting each call cost time as well. One window at a time pays this price
+#     for every pixel.
 
 # %%
 RUNS = 7  # fast: 2
@@ -548,18 +604,24 @@ def median_seconds(function):
 
 
 rows = 2
+alone = median_seconds(
+    lambda: sliding_window(classifier, image[:rows], 1, progress=False)
+)  # fmt: skip
+alone *= SIZE / rows
+batches = median_seconds(
+    lambda: sliding_window(classifier, image, progress=False)
+)  # fmt: skip
+once = median_seconds(lambda: dense.predict_on_batch(image[None]))
 seconds = {
-    "one window at a time\n(extrapolated)": SIZE
-    / rows
-    * median_seconds(lambda: sliding_window(classifier, image[:rows], 1, progress=False)),
-    "batches of 256 windows": median_seconds(
-        lambda: sliding_window(classifier, image, progress=False)
-    ),
-    "one dense pass": median_seconds(lambda: dense.predict_on_batch(image[None])),
+    "one window at a time\n(extrapolated)": alone,
+    "batches of 256 windows": batches,
+    "one dense pass": once,
 }
-alone, batches, once = seconds.values()
+print(f"one by one: {alone:.2f} s, {alone / once:.0f} times the dense pass")
+print(f"batches: {batches:.3f} s, {batches / once:.0f} times the dense pass")
+print(f"dense pass: {once:.4f} s")
 
-# %% alt="Three horizontal bars on a logarithmic axis of seconds for one image: one window at a time has by far the longest, batches of windows a shorter one, the dense pass the shortest. The seconds are written beside the bars."
+# %% tags=["figure"] alt="Three horizontal bars on a logarithmic axis of seconds for one image: one window at a time has by far the longest, batches of windows a shorter one, the dense pass the shortest. The seconds are written beside the bars."
 fig, ax = plt.subplots(figsize=(8, 2.6), layout="constrained")
 bars = ax.barh(list(seconds), list(seconds.values()), color=BLUE)
 ax.bar_label(bars, [f"{value:.3g} s" for value in seconds.values()], padding=4)
@@ -584,16 +646,16 @@ if ROOT == SHAPES:
     assert alone > 50 * once
 
 # %% [markdown]
-# The multiplications are a property of the network; the seconds are one of this computer, too, on
-# this day. One window at a time suffers most from what each call costs before it multiplies
-# anything. Batches share that cost, and what remains between them and the dense pass is the work
-# done again and again.
+# The multiplication count belongs to the network. The seconds also depend on this computer, and on
+# what else it was doing. One window at a time suffers most from what each call costs before it
+# multiplies anything. Batches share that cost. What remains between them and the dense pass is mostly
+# the repeated work.
 #
 # ## All of the validation set
 #
-# To judge a segmentation one has to label whole images, many of them. With the dense network that
-# is a matter of seconds. `evaluate` takes any model that labels every pixel; this one knows its
-# classes, since `to_dense` has copied them with the rest.
+# To judge a segmentation we have to label whole images, many of them. With the dense network that is a
+# matter of seconds. `evaluate` takes any model that labels every pixel. This one knows its classes,
+# since `to_dense` copied them with the rest.
 
 # %%
 VAL = 200  # fast: 20
@@ -603,60 +665,90 @@ result = evaluate(dense, folder, ids)
 judged_in = time.perf_counter() - start
 print(format_table(result))
 
-# %% alt="Four validation images, one a row: the image, its true mask, the prediction, and where it is wrong. The predictions show objects in most of the right places, but not always with the right class."
+# %% tags=["figure"] alt="Four validation images, one a row: the image, its true mask, the prediction, and where it is wrong. The predictions show objects in most of the right places, but not always with the right class."
 labels = predict_labels(dense, list(images[:4].astype("uint8")), SIZE)
 plot_predictions(images[:4].astype("uint8"), masks[:4], labels, folder.classes)
 
 # %% [markdown]
-# Two questions to the confusion matrix (truth by row, background first): of the pixels that belong
-# to an object, how many were taken for one, of whichever class? And how many got the right class?
+# What kind of errors are these? Let's ask the confusion matrix (truth by row, background first) two
+# questions. *Where* errors put the border between object and background in the wrong place: an object
+# pixel is called background, or a background pixel is called an object. *What* errors are object
+# pixels that were given the name of another object.
+#
+# ??? question "Which of the two will be more frequent?"
+#
+#     Remember chapter 2: the network finds objects, and often doesn't know which. A window of 17 sees
+#     more than one of 9, but not a whole object. So *what* errors should be more frequent by far.
 
 # %%
 confusion = np.array(result["confusion"])
-objects = confusion[1:]
+objects = confusion[1:]  # the rows of object pixels
+where = confusion[0, 1:].sum() + objects[:, 0].sum()
+right = np.trace(objects[:, 1:])
+what = objects[:, 1:].sum() - right
 found = objects[:, 1:].sum() / objects.sum()
-named = np.trace(confusion[1:, 1:]) / objects.sum()
+named = right / objects.sum()
+print(f"where errors: {where:,}, what errors: {what:,}")
+print(f"{found:.1%} of object pixels found, {named:.1%} named right")
 
 # %% tags=["see"]
 print(
-    f"Labelling and judging {result['images']} images took {judged_in:.1f} s; with batches of "
+    f"Labelling and judging {result['images']} images took {judged_in:.1f} s. With batches of "
     f"windows the labelling alone would have taken about {result['images'] * batches:.0f} s. The "
-    f"mean IoU is {result['mean_iou']:.2f}. Of the pixels of objects {found:.0%} were found to "
-    f"be an object's, but only {named:.0%} got the right class."
+    f"mean IoU is {result['mean_iou']:.3f}. The network recognised {found:.1%} of the object "
+    f"pixels as some object, but only {named:.1%} as the right one: {where:,} *where* errors "
+    f"against {what:,} *what* errors."
 )
 
 # %% tags=["claim"]
 if ROOT == SHAPES:
     assert found > named + 0.1
+    assert what > 2 * where
     assert judged_in < result["images"] * batches
 
 # %% [markdown]
-# The dense pass has made the answers cheap. It has not made them better: they are the same
-# answers, and they come from 17 × 17 pixels. On the shapes that is enough to see that there is
-# something, and often not enough to see what it is: inside of a large object a window meets no
-# outline.
+# The dense pass has made the answers cheap. It hasn't made them better: they are the same answers, and
+# they come from 17 × 17 pixels. On the shapes that is enough to see that there is something, and often
+# not enough to see what it is. Inside a large object a window meets no outline.
 #
-# A larger window would see more, and the dense network has its price for that, too: all its maps
-# keep the full resolution, although neighbouring places in deep layers have seen almost the
-# same. [Chapter 4](04_encoder_decoder.md) gives the resolution up on purpose, in order to see the
-# whole image, and then has to get it back.
+# A larger window would see more, but that isn't free for the dense network either. All its maps keep
+# the full resolution, although neighbouring positions in deep layers have seen almost the same.
+# [Chapter 4](04_encoder_decoder.md) gives the resolution up on purpose, in order to see the whole
+# image, and then has to get it back.
 #
-# One more use of what you have now: the dense network has trainable weights like any other, and
-# can be trained on whole images and masks directly. Long et al. (2015) do that: an image is then a
-# batch of all its windows, computed for the price of one pass.
+# ??? note "Going further: training the dense network directly"
+#
+#     The dense network has trainable weights like any other, and you can train it on whole images and
+#     masks. Long et al. (2015) do that: an image is then a batch of all its windows, computed for the
+#     price of one pass.
 #
 # ## Summary
 #
-# 1. The sliding window repeats for each pixel most of what it has computed for the neighbour;
-#    convolutions over the whole image compute it once.
-# 2. Stride becomes dilation: every layer visits every place, and its taps stand as far apart as
-#    the product of the strides before it.
-# 3. A dense layer on a map of h × w is a convolution with a kernel of h × w: reshape its weights,
-#    keep their order.
-# 4. With the image reflected once, at the entrance, the answer is the same at every pixel, up to
+# 1. The sliding window repeats, for each pixel, most of what it has computed for the neighbour.
+#    Convolutions over the whole image compute it once.
+# 2. Stride becomes dilation: every layer visits every position, and its taps are as far apart as the
+#    product of the strides before it.
+# 3. A fully connected layer on a map of h × w is a convolution with a kernel of h × w: reshape its
+#    weights, keep their order.
+# 4. If you reflect the image once, at the entrance, the answer is the same at every pixel, up to
 #    rounding, and many times faster.
-# 5. The receptive field follows from kernels, strides and dilations; changing single pixels shows
-#    that it is right, and that what lies outside cannot count.
+# 5. The receptive field follows from kernels, strides and dilations. Changing single pixels shows that
+#    the formula is right, and that pixels outside cannot count.
+#
+# ## Three questions
+#
+# ??? question "1. A network has the strides 2, 1, 2, 1. What are the dilations of its dense version?"
+#
+#     1, 2, 2, 4: the products of the strides *before* each layer. The stride of 1 changes nothing.
+#
+# ??? question "2. Why does the dense network need no new training?"
+#
+#     It computes the same sums with the same weights. Only the order of the computation is different.
+#
+# ??? question "3. Your dense network and the sliding window differ by 0.3 near the border. Why?"
+#
+#     Somewhere zeros were padded: a black frame around the image, or `padding="same"` in a
+#     convolution. The classifier has learned from reflections.
 #
 # ## Further reading
 #
@@ -666,14 +758,14 @@ if ROOT == SHAPES:
 #   pass, with pooling, by keeping all shifted versions of a map.
 # - P. Sermanet, D. Eigen, X. Zhang, M. Mathieu, R. Fergus, Y. LeCun, "OverFeat: Integrated
 #   Recognition, Localization and Detection using Convolutional Networks", ICLR 2014,
-#   [arXiv:1312.6229](https://arxiv.org/abs/1312.6229): dense layers as convolutions, for
+#   [arXiv:1312.6229](https://arxiv.org/abs/1312.6229): fully connected layers as convolutions, for
 #   detection.
 # - J. Long, E. Shelhamer, T. Darrell, "Fully Convolutional Networks for Semantic Segmentation",
 #   CVPR 2015, [arXiv:1411.4038](https://arxiv.org/abs/1411.4038): classifiers made fully
 #   convolutional, trained on whole images.
 # - F. Yu, V. Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", ICLR 2016,
-#   [arXiv:1511.07122](https://arxiv.org/abs/1511.07122): dilation as a means of its own, to see
-#   more without losing resolution.
+#   [arXiv:1511.07122](https://arxiv.org/abs/1511.07122): dilation used on purpose, to see more
+#   without losing resolution.
 # - W. Luo, Y. Li, R. Urtasun, R. Zemel, "Understanding the Effective Receptive Field in Deep
 #   Convolutional Neural Networks", NIPS 2016,
 #   [arXiv:1701.04128](https://arxiv.org/abs/1701.04128).
@@ -682,27 +774,27 @@ if ROOT == SHAPES:
 #
 # ### 1. Dilate a kernel
 #
-# A convolution with a dilation is a plain one with a larger kernel that has zeros between its
-# taps. Make that kernel.
+# A convolution with a dilation is a plain one with a larger kernel that has zeros between its taps.
+# Make that kernel.
 # Complete `tutorials/exercises/dilate_kernel.py`, then run
 # `python tutorials/check.py dilate_kernel`.
 #
 # ### 2. From strides to dilations
 #
-# Given the strides of a classifier's layers, say which dilation each of them has in the dense
+# Given the strides of a classifier's layers, compute the dilation of each of them in the dense
 # network. This is the heart of `to_dense`.
 # Complete `tutorials/exercises/dilations_for_strides.py`, then run
 # `python tutorials/check.py dilations_for_strides`.
 #
-# ### 3. A dense layer as a convolution
+# ### 3. A fully connected layer as a convolution
 #
-# Turn the weights of a dense layer into a kernel, for maps that need not be square.
+# Turn the weights of a `Dense` layer into a kernel, for maps that need not be square.
 # Complete `tutorials/exercises/dense_to_convolution.py`, then run
 # `python tutorials/check.py dense_to_convolution`.
 #
 # ### 4. The receptive field of any stack
 #
-# The chapter has summed it up for a network without strides. Write the function for kernels,
-# strides and dilations of any kind; the classifier with its strides must get 17, too.
+# The chapter has summed it up for a network without strides. Write the function for kernels, strides
+# and dilations of any kind. For the classifier with its strides it must also give 17.
 # Complete `tutorials/exercises/receptive_field.py`, then run
 # `python tutorials/check.py receptive_field`.

@@ -10,18 +10,17 @@
 #
 # **You will be able to**
 #
-# - compute IoU by hand, and say what a mean IoU in a paper is the mean of;
+# - compute IoU, Dice, precision and recall by hand, and say what a mean IoU in a paper is the mean of;
 # - compare models fairly, in one table and in one picture;
-# - say where a model fails: which classes it mixes up, at contours or in interiors, on which
-#   images;
+# - say where a model fails: which classes it mixes up, at contours or inside, on which images;
 # - segment a photo of your own, in Python and on the command line, and train on PASCAL VOC 2009.
 #
-# **Time:** about half an hour of reading; the code runs in about three minutes on two cores.
-# **Stands on:** [chapter 6](06_transfer.md) and all before it: the four models of this chapter are
-# theirs.
+# **Time:** about 45 minutes of reading and half an hour for the exercises. The code runs in about
+# two minutes on two cores.
+# **Prerequisite:** [chapter 6](06_transfer.md) and all before it. This chapter compares their four
+# models.
 #
-# The line with `ROOT` is the switch between the data set that is drawn here and a folder in VOC's
-# layout.
+# The line with `ROOT` switches between the shapes and a folder in VOC's layout.
 
 # %%
 import shutil
@@ -45,10 +44,12 @@ from voc_seg import (
     cut_out,
     draw_scene,
     evaluate,
+    format_table,
     iou_from_confusion,
     load_segmenter,
     open_folder,
     predict_labels,
+    predict_probabilities,
     pretrain_encoder,
     read_image,
     read_mask,
@@ -74,9 +75,9 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## IoU by hand
 #
-# Take a tiny image with three classes, background (0), cat (1) and dog (2), the true label map and
-# a prediction. Two pixels of the truth are void: nobody knows what they are, so nobody is judged
-# there.
+# Take a tiny image with three classes, background (0), cat (1) and dog (2). Here are the true label
+# map and a prediction. Two pixels of the truth are void: nobody knows what they are, so we don't score
+# them.
 
 # %%
 truth = np.array(
@@ -98,7 +99,7 @@ prediction = np.array(
 names = ["background", "cat", "dog"]
 
 # %% [markdown]
-# For one class, a judged pixel is one of four things:
+# For one class, a scored pixel is one of four things:
 #
 # - a **true positive** (TP): the class, and predicted as such;
 # - a **false positive** (FP): predicted as the class, but it is another;
@@ -107,39 +108,46 @@ names = ["background", "cat", "dog"]
 #   accuracy look good, and IoU does not count them.)
 #
 # The third picture below says what each pixel is for the class *cat*.
+#
+# ??? question "Before you scroll down: how many TP, FP and FN does the cat have?"
+#
+#     5 TP, 2 FP and 1 FN. The pixel of void that was predicted as cat counts nowhere.
 
-# %% alt="Three grids of 4 by 6 cells. The first shows the labels of the truth, the second those of the prediction, as numbers. The third shows for the class cat five cells with TP, two with FP, one with FN, two void cells and dots elsewhere."
+# %%
 kinds = np.full(truth.shape, "·", dtype="U4")
 kinds[(truth == 1) & (prediction == 1)] = "TP"
 kinds[(truth != 1) & (prediction == 1)] = "FP"
 kinds[(truth == 1) & (prediction != 1)] = "FN"
 kinds[truth == VOID] = "void"
-shade = {"TP": BLUE, "FP": VERMILLION, "FN": "#E69F00", "void": "0.8"}
 
+# %% tags=["figure"] alt="Three grids of 4 by 6 cells. The first shows the labels of the truth, the second those of the prediction, as numbers. The third shows for the class cat five cells with TP, two with FP, one with FN, two void cells and dots elsewhere."
+shade = {"TP": BLUE, "FP": VERMILLION, "FN": "#E69F00", "void": "0.8"}
+grids = {"truth": truth, "prediction": prediction, "for the class cat": kinds}
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 2.5), layout="constrained")
-for ax, title, grid in zip(
-    axes, ["truth", "prediction", "for the class cat"], [truth, prediction, kinds], strict=True
-):
+for ax, (title, grid) in zip(axes, grids.items(), strict=True):
     for (row, column), value in np.ndenumerate(grid):
         colour = shade.get(str(value), "white")
-        ax.add_patch(plt.Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="0.4"))
+        corner = (column, row)
+        cell = plt.Rectangle(corner, 1, 1, facecolor=colour, edgecolor="0.4")
+        ax.add_patch(cell)
         ink = "white" if value in ("TP", "FP") else "black"
-        ax.text(column + 0.5, row + 0.5, value, ha="center", va="center", color=ink)
-    ax.set(xlim=(0, 6), ylim=(4, 0), xticks=[], yticks=[], aspect="equal", title=title)
+        style = {"ha": "center", "va": "center", "color": ink}
+        ax.text(column + 0.5, row + 0.5, value, **style)
+    ax.set(xlim=(0, 6), ylim=(4, 0), xticks=[], yticks=[], aspect="equal")
+    ax.set_title(title)
 plt.show()
 
 # %% [markdown]
-# *Intersection over union* is the number of pixels on which both agree that they are the class,
-# over the number of which at least one says so:
+# *Intersection over union* is the number of pixels that both call the class, divided by the number of
+# pixels that at least one of them calls the class:
 #
 # $$\mathrm{IoU}_c = \frac{TP_c}{TP_c + FP_c + FN_c}$$
 #
-# It is 1 only if both areas are the same, and it punishes painting too much as well as painting too
-# little. Counting in the picture: the cat has 5 TP, 2 FP and 1 FN, so its IoU is $5/8$. The pixel
-# of void that was predicted as cat is no false positive.
+# It is 1 only if both areas are the same. It punishes painting too much, and painting too little. In
+# the picture, the cat has 5 TP, 2 FP and 1 FN, so its IoU is $5/8$.
 #
-# To do this for all classes at once, count the judged pixels by truth (row) and prediction
-# (column). This is the *confusion matrix*:
+# To do this for all classes together, count the scored pixels by truth (row) and prediction (column).
+# This is the *confusion matrix*:
 
 # %%
 confusion = np.zeros((3, 3), int)
@@ -149,8 +157,8 @@ for t, p in zip(truth.ravel(), prediction.ravel(), strict=True):
 print(confusion)
 
 # %% [markdown]
-# All that IoU needs can be read off it. The diagonal entry of a class is TP. The rest of its column
-# was predicted as the class and is not: FP. The rest of its row is the class and was missed: FN.
+# You can read everything off it that IoU needs. The diagonal entry of a class is TP. The rest of its
+# column was predicted as the class but isn't: FP. The rest of its row is the class and was missed: FN.
 
 # %%
 for c, name in enumerate(names):
@@ -158,10 +166,31 @@ for c, name in enumerate(names):
     fp = confusion[:, c].sum() - tp
     fn = confusion[c, :].sum() - tp
     union = tp + fp + fn
-    print(f"{name:10}  TP {tp}, FP {fp}, FN {fn}:  IoU = {tp}/{union} = {tp / union:.3f}")
+    counted = f"TP {tp}, FP {fp}, FN {fn}"
+    print(f"{name:10}  {counted}:  IoU = {tp}/{union} = {tp / union:.3f}")
 
 # %% [markdown]
-# `confusion_matrix` and `iou_from_confusion` do the same without a loop over pixels, and Keras'
+# Three more scores come from the same counts. **Precision**, $TP / (TP + FP)$: how much of what was
+# predicted as the class is right? **Recall**, $TP / (TP + FN)$: how much of the class was found?
+# **Dice**, $2\,TP / (2\,TP + FP + FN)$, lies between the two. (It is their harmonic mean, also called
+# F1.)
+#
+# ??? question "The cat's IoU is 5/8. What is its Dice score?"
+#
+#     $2 \cdot 5 / (2 \cdot 5 + 2 + 1) = 10/13 = 0.769$. From the IoU you get it as
+#     $2\,\mathrm{IoU} / (1 + \mathrm{IoU})$. So for one class both scores rank two models the same way.
+
+# %%
+dice = np.zeros(3)
+for c, name in enumerate(names):
+    tp, true = confusion[c, c], confusion[c].sum()
+    predicted = confusion[:, c].sum()
+    dice[c] = 2 * tp / (predicted + true)
+    print(f"{name:10}  precision {tp / predicted:.3f}", end=", ")
+    print(f"recall {tp / true:.3f}, Dice {dice[c]:.3f}")
+
+# %% [markdown]
+# `confusion_matrix` and `iou_from_confusion` do the counting without a loop over pixels. Keras'
 # `MeanIoU`, which watched over the training in the chapters before, keeps the same matrix inside.
 
 # %%
@@ -169,31 +198,38 @@ iou = iou_from_confusion(confusion_matrix(truth, prediction, num_classes=3))
 metric = keras.metrics.MeanIoU(num_classes=3, ignore_class=VOID)
 metric.update_state(truth, prediction)
 print("by class:", iou.round(3))
-print("mean:", iou.mean().round(3), " Keras:", round(float(metric.result()), 3))
+print("mean:", iou.mean().round(3))
+print("Keras:", round(float(metric.result()), 3))
 
 # %% tags=["check"]
 assert (confusion_matrix(truth, prediction, 3) == confusion).all()
 assert np.allclose(iou, [9 / 11, 5 / 8, 5 / 6])
 assert np.isclose(iou.mean(), float(metric.result()))
+assert np.allclose(dice, 2 * iou / (1 + iou)) and np.isclose(dice[1], 10 / 13)
 
 # %% tags=["see"]
 hits, judged = np.trace(confusion), confusion.sum()
 print(
-    f"All three ways agree: the mean IoU is {iou.mean():.3f}. The accuracy, {hits} of {judged} "
-    f"pixels, is {hits / judged:.3f}."
+    f"All three ways agree: the mean IoU is {iou.mean():.3f}. The mean Dice is {dice.mean():.3f}. The "
+    f"accuracy, {hits} of {judged} pixels, is {hits / judged:.3f}."
 )
 
 # %% [markdown]
 # ## One count over the whole split
 #
-# A split has many images. There are two ways to one number, and they are different measures:
+# A split has many images. There are two ways to get one number, and they measure different things:
 #
 # 1. count all pixels of all images into **one confusion matrix**, and compute IoU once, at the end;
 # 2. compute a mean IoU **for each image**, and take the mean of these.
 #
-# PASCAL VOC does the first (Everingham et al. 2010), so does nearly every paper, so does
-# `evaluate`. Two images of one class show the difference: an object of 100 pixels of which 90 are
-# found, and one of 4 pixels that is missed.
+# PASCAL VOC does the first (Everingham et al. 2010), as do nearly all papers, and so does `evaluate`.
+# Two images of one class show the difference: an object of 100 pixels, 90 of which are found, and one
+# of 4 pixels that is missed.
+#
+# ??? question "Which of the two numbers is higher?"
+#
+#     The first. Nearly all pixels are found, so one count gives a high number. The mean of the images
+#     gives the small object as much say as the large one, and it was missed: the mean of 0.9 and 0.
 
 # %%
 found, size = np.array([90, 0]), np.array([100, 4])  # no false positives
@@ -201,37 +237,41 @@ print(f"one count: {found.sum() / size.sum():.3f}")
 print(f"mean of the images: {np.mean(found / size):.3f}")
 
 # %% [markdown]
-# In the first number every *pixel* weighs the same, so that large objects rule. In the second every
-# *image* does, so that the four pixels weigh as much as the hundred. Which is better depends on the
-# use; Csurka et al. (2013) argue that a score for each image gives more insight. What is never
-# right is to compare a number of one kind with one of the other.
+# In the first number every *pixel* counts the same, so large objects dominate. In the second, every
+# *image* does, so the four pixels count as much as the hundred. Which is better depends on what you
+# need. Csurka et al. (2013) argue that a score for each image gives more insight. But never compare a
+# number of one kind with a number of the other.
 #
 # The second way has another trap: **absent classes**. Most images show one or two classes. A class
-# that is neither in the truth nor in the prediction has an IoU of 0/0. Some programs call that 0,
-# some 1, some leave it out, and the mean of the images changes a lot; below we measure how much.
-# Over a whole split hardly any class is absent, so that the question rarely comes up.
-# `iou_from_confusion` says NaN, *not a number*, and `evaluate` leaves such a class out of the mean.
-# A class that is predicted and not there has a union, and gets 0.
+# that is neither in the truth nor in the prediction has an IoU of 0/0. Some programs call that 0, some
+# 1, some leave it out, and the mean of the images changes a lot. Below we measure how much. Over a
+# whole split hardly any class is absent, so the question rarely comes up. `iou_from_confusion` returns
+# NaN, *not a number*, and `evaluate` leaves such a class out of the mean. A class that is predicted
+# but isn't there has a union, and gets 0.
 
 # %%
-print(iou_from_confusion(confusion_matrix(np.array([[0, 1]]), np.array([[0, 2]]), num_classes=4)))
+absent = confusion_matrix([[0, 1]], [[0, 2]], num_classes=4)
+absent = iou_from_confusion(absent)
+print(absent)
 
 # %% tags=["check"]
-absent = iou_from_confusion(confusion_matrix(np.array([[0, 1]]), np.array([[0, 2]]), 4))
 assert np.array_equal(absent, [1, 0, 0, np.nan], equal_nan=True)
 
 # %% [markdown]
 # ## At the original resolution
 #
-# The models see resized images. Why not judge them at that size? Because it would be a different,
-# easier exam for each model. Shrink the masks, and thin parts and contours, the hard pixels, are
-# gone.
+# The models see resized images. Why don't we score them at that size? Because it would be an easier
+# exam, and a different one for each model. Shrink the masks, and the hard pixels are gone: thin parts
+# and contours.
 #
-# How much this is worth can be computed without any model, as in [chapter 5](05_unet.md). Cut each
-# true mask into blocks of $f$ by $f$ pixels, and give each block the class that most of its judged
-# pixels have. At $1/f$ of the resolution that is the truth, and judged there it has a mean IoU of 1.
-# Judged at the original size, it has not. (Long et al. (2015) compute such upper bounds for PASCAL
-# VOC.)
+# You have seen how much that is worth, in the experiment of [chapter 4](04_encoder_decoder.md). It wrote
+# the *true* mask in coarse blocks, one label each. At the resolution of the blocks that map is
+# perfect. At the original resolution it is far from perfect. (Long et al. (2015) computed such upper
+# bounds for PASCAL VOC.)
+#
+# So `evaluate` resizes each prediction to the size of its image, and compares it there. (It
+# interpolates the probabilities and takes the largest afterwards, since you cannot interpolate labels.)
+# Two models that were trained at different sizes can then share one table.
 
 # %%
 VAL = 200  # fast: 12
@@ -239,76 +279,20 @@ val = folder.ids("val")[:VAL]
 num_classes = len(folder.classes)
 pairs = {id: folder.pair(id) for id in val}  # {id: (image, mask)}
 
-
-def best_in_blocks(mask, f):
-    """The best label map that has one label for each block of f x f pixels: (H, W) uint8."""
-    height, width = mask.shape
-    bottom, right = -height % f, -width % f
-    padded = np.pad(mask, [(0, bottom), (0, right)], constant_values=VOID)
-    votes = []
-    for c in range(num_classes):
-        blocks = (padded == c).reshape(len(padded) // f, f, -1, f)
-        votes.append(blocks.sum(axis=(1, 3)))  # (H / f, W / f)
-    labels = np.argmax(votes, axis=0).astype(np.uint8)
-    return labels.repeat(f, axis=0).repeat(f, axis=1)[:height, :width]
-
-
-FACTORS = (1, 2, 4, 8)
-bounds = []
-for f in FACTORS:
-    confusion = sum(
-        confusion_matrix(mask, best_in_blocks(mask, f), num_classes) for _, mask in pairs.values()
-    )
-    bounds.append(iou_from_confusion(confusion))
-
-# %% alt="A line plot. Along the bottom the side of the blocks, 1, 2, 4 and 8 pixels; upwards the IoU. The line of the mean falls from 1, the line of the class that suffers most lies below it and falls more steeply."
-worst = int(np.nanargmin(bounds[-1]))
-hardest = list(folder.classes)[worst]
-figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
-ax.plot(FACTORS, [np.nanmean(b) for b in bounds], "o-", color=BLUE, label="mean")
-ax.plot(FACTORS, [b[worst] for b in bounds], "s--", color=VERMILLION, label=hardest)
-ax.set_xscale("log", base=2)
-ax.set_xticks(FACTORS, FACTORS)
-ax.set(ylim=(0, 1.05), xlabel="side of the blocks in pixels", ylabel="IoU of the truth in blocks")
-ax.legend()
-plt.show()
-
-# %% tags=["check"]
-assert np.nanmin(bounds[0]) == 1  # blocks of one pixel are the truth itself
-assert best_in_blocks(np.zeros((5, 7), np.uint8), 4).shape == (5, 7)
-
-# %% tags=["see"]
-print(
-    f"The truth in blocks of 2 pixels has a mean IoU of {np.nanmean(bounds[1]):.3f} (what it "
-    "loses lies in the void along the contours), in blocks of 4 "
-    f"{np.nanmean(bounds[2]):.3f}, in blocks of 8 {np.nanmean(bounds[3]):.3f}; *{hardest}* falls "
-    f"to {bounds[3][worst]:.3f}."
-)
-
-# %% tags=["claim"]
-if ROOT == SHAPES:  # nothing of this depends on a training
-    assert np.nanmean(bounds[1]) > 0.99
-    assert np.nanmean(bounds[2]) < 0.95 and np.nanmean(bounds[3]) < 0.85
-    assert hardest in ("ring", "star")  # the thin parts
-
 # %% [markdown]
-# So `evaluate` brings each prediction to the size of its image, and compares it there. (It
-# interpolates the probabilities and takes the largest afterwards; labels cannot be interpolated.)
-# Two models that were trained at different sizes can then stand in one table.
-#
 # ## Four models
 #
-# Now the models of the chapters before, small enough to train all four here:
+# Now let's compare the models of the chapters before. They are small enough to train all four here:
 #
-# - the **patch classifier** of [chapter 2](02_sliding_window.md), made dense as in [chapter
-#   3](03_one_pass.md);
+# - the **patch classifier** of [chapter 2](02_sliding_window.md), turned into a dense network as in
+#   [chapter 3](03_one_pass.md);
 # - the **encoder-decoder** of [chapter 4](04_encoder_decoder.md);
 # - the **U-Net** of [chapter 5](05_unet.md);
-# - **transfer** as in [chapter 6](06_transfer.md), from a few masks: an encoder that has learned
-#   the names of single objects, and a decoder that learns from 20 masks only.
+# - **transfer** as in [chapter 6](06_transfer.md), from a few masks: an encoder that has learned the
+#   names of single objects, and a decoder that learns from only 20 masks.
 #
-# For photographs the encoder is VGG16 with ImageNet's weights; for the shapes it is a small one
-# that we pretrain now, on images without masks. Its time is counted, too.
+# For photographs the encoder is VGG16 with ImageNet's weights. For the shapes it is a small one that
+# we pretrain now, on images without masks. We count its time as well.
 
 # %%
 TRAIN = 1000  # fast: 24
@@ -321,67 +305,107 @@ if ROOT == SHAPES:
     start = time.perf_counter()
     encoder = pretrain_encoder(seed=0, count=PRETRAIN)
     pretraining = time.perf_counter() - start
-    transfer = build_vgg_transfer(num_classes, encoder=encoder, blocks=(1, 2, 3), filters=32)
+    transfer = build_vgg_transfer(
+        num_classes,
+        encoder=encoder,
+        blocks=(1, 2, 3),
+        filters=32,
+    )
 else:
     pretraining = 0
     transfer = build_vgg_transfer(num_classes, weights="imagenet")
 
 # %% [markdown]
-# `train` is what `voc-seg train` runs. Beside the training it writes a folder: the best model, the
-# history, curves and examples. It refuses a folder that holds a run, so the folder of an earlier
-# reading is removed first. Validation comes at the end only, to save time, so that no epoch is
-# chosen by it. (We shall call one of four models the best by it, which flatters that one a little.
-# Whoever picks the best of many epochs, or of many models, by the validation images has learned from
-# them. This is why VOC keeps the labels of a third split, *test*, to itself.)
+# `train` is the function behind `voc-seg train`. Besides training, it writes a folder with the best
+# model, the history, curves and examples. It refuses a folder that already holds a run, so we first
+# remove the folder of an earlier reading.
+#
+# We validate only at the end, to save time, so no epoch is chosen by its score. (Below we call one of
+# four models the best, which flatters that one a little. If you pick the best of many epochs, or of
+# many models, by the validation images, you have learned from them. This is why VOC keeps the labels
+# of a third split, *test*, to itself.)
 
 # %%
 RUNS = Path("runs/tutorials/08")
 shutil.rmtree(RUNS, ignore_errors=True)
 
 ids = folder.ids("train")[:TRAIN]
-windows = WindowDataset(folder, ids, window=9, size=SIZE, windows_per_image=32)
+windows = WindowDataset(
+    folder,
+    ids,
+    window=9,
+    size=SIZE,
+    windows_per_image=32,
+)
 images = SegmentationDataset(folder, ids, SIZE, shuffle=True, cache=True)
-# An epoch shows each of the few images fifteen times, each time changed in another way.
-few = SegmentationDataset(folder, ids[:FEW] * 15, SIZE, augment=True, shuffle=True, cache=True)
+# An epoch shows each of the few images fifteen times, each time changed
+# in another way.
+few = SegmentationDataset(
+    folder,
+    ids[:FEW] * 15,
+    SIZE,
+    augment=True,
+    shuffle=True,
+    cache=True,
+)
 validation = SegmentationDataset(folder, val, SIZE, cache=True)
 
+patches = build_patch_classifier(num_classes, window=9, filters=16)
+encoder_decoder = build_encoder_decoder(num_classes, filters=16, depth=3)
+unet = build_unet(num_classes, filters=16, depth=3)
 plans = {  # name: (model, data, number of masks)
-    "patch-classifier": (build_patch_classifier(num_classes, window=9, filters=16), windows, TRAIN),
-    "encoder-decoder": (build_encoder_decoder(num_classes, filters=16, depth=3), images, TRAIN),
-    "unet": (build_unet(num_classes, filters=16, depth=3), images, TRAIN),
+    "patch-classifier": (patches, windows, TRAIN),
+    "encoder-decoder": (encoder_decoder, images, TRAIN),
+    "unet": (unet, images, TRAIN),
     "vgg-transfer": (transfer, few, FEW),
 }
 seconds = {}
 for name, (model, data, _) in plans.items():
     _, history = train(
-        model, data, validation, RUNS / name, epochs=EPOCHS, learning_rate=3e-3,
+        model,
+        data,
+        validation,
+        RUNS / name,
+        epochs=EPOCHS,
+        learning_rate=3e-3,
         validate_every=EPOCHS,
-    )  # fmt: skip
+    )
     seconds[name] = sum(history["seconds"])
 seconds["vgg-transfer"] += pretraining
 print(*sorted(path.name for path in (RUNS / "unet").iterdir()))
 
 # %% [markdown]
-# `load_segmenter` loads a model that labels pixels; from a patch classifier it makes the dense
-# network. `evaluate` judges it over the split, and hands each label map to the function
-# `on_prediction`; ours keeps them, in a dictionary from the image's ID to its label map.
+# `load_segmenter` loads a model that labels pixels. From a patch classifier it makes the dense
+# network. `evaluate` scores it over the split, and passes each label map to the function
+# `on_prediction`. Ours keeps them, in a dictionary from the image's ID to its label map.
+#
+# ??? question "Which model will be the best? And which the worst?"
+#
+#     Make your own ranking first. Then compare it with the column of the mean IoU below.
 
 # %%
 results, predictions = {}, {}
 for name in plans:
     model = load_segmenter(RUNS / name / "best.keras")
     predictions[name] = {}
+    keep = predictions[name].__setitem__
     results[name] = evaluate(
-        model, folder, val, batch_size=50, on_prediction=predictions[name].__setitem__
+        model,
+        folder,
+        val,
+        batch_size=50,
+        on_prediction=keep,
     )
 
-print(f"{'model':18}{'parameters':>11}{'masks':>7}{'seconds':>9}{'mean IoU':>10}{'accuracy':>10}")
+print(f"{'model':17}{'weights':>9}{'masks':>6}{'seconds':>8}", end="")
+print(f"{'IoU':>7}{'Dice':>7}{'image Dice':>12}{'accuracy':>10}")
 for name, result in results.items():
     model, _, masks = plans[name]
-    print(
-        f"{name:18}{model.count_params():>11,}{masks:>7}{seconds[name]:>9.1f}"
-        f"{result['mean_iou']:>10.3f}{result['pixel_accuracy']:>10.3f}"
-    )
+    print(f"{name:17}{model.count_params():>9,}{masks:>6}", end="")
+    print(f"{seconds[name]:>8.1f}{result['mean_iou']:>7.3f}", end="")
+    print(f"{result['mean_dice']:>7.3f}", end="")
+    print(f"{result['mean_image_dice']:>12.3f}", end="")
+    print(f"{result['pixel_accuracy']:>10.3f}")
 best = max(results, key=lambda name: results[name]["mean_iou"])
 
 # %% tags=["check"]
@@ -419,45 +443,58 @@ if ROOT == SHAPES:
     assert painted["patch-classifier"] > painted["unet"] + 0.3  # classes in an image
 
 # %% [markdown]
-# (Chapters 4, 5 and 6 had other numbers of masks and of epochs, so their models have other scores.)
+# Three of the columns are overlap scores. *IoU* and *Dice* are means over the classes, from one count
+# over the split. *Image Dice* is what many courses and competitions ask for: one Dice score for each
+# image, over all its object classes together, without background, and then the mean over the images.
 #
-# Numbers are not enough. Look at the same images through all models: what kind of error does each
-# make?
+# (In chapters 4, 5 and 6 the numbers of masks and epochs were different, so their models have
+# different scores. And this table is from one seed. The [results](../results.md) have three.)
+#
+# Numbers are not enough. Let's look at the same images through all models. What kind of error does
+# each one make?
 
-# %% alt="Five validation images in rows; in columns the image, its true label map and the label maps of the patch classifier, the encoder-decoder, the U-Net and the transfer model. Regions are outlined in white."
+# %%
 shown = val[:: -(-len(val) // 5)]
+
+# %% tags=["figure"] alt="Five validation images in rows; in columns the image, its true label map and the label maps of the patch classifier, the encoder-decoder, the U-Net and the transfer model. Regions are outlined in white."
+painted = {}
+for name, found in predictions.items():
+    painted[name] = [found[id] for id in shown]
 plot_predictions(
     [pairs[id][0] for id in shown],
     [pairs[id][1] for id in shown],
-    {name: [found[id] for id in shown] for name, found in predictions.items()},
+    painted,
     folder.classes,
 )
 
 # %% [markdown]
-# The patch classifier paints several classes into one image: each window decides by itself, and
-# inside of a large object all windows look alike. The encoder-decoder sees the whole object, and
-# its contours are soft. The U-Net has both. The transfer model has seen 20 masks only, and still
-# does better than the patch classifier, which had all of them: its encoder knew the objects before.
+# The patch classifier paints several classes into one image. Each window decides by itself, and inside
+# a large object all windows look alike. The encoder-decoder sees the whole object, but its contours
+# are rounded. The U-Net has both. The transfer model has seen only 20 masks and still does better than
+# the patch classifier, which had all of them: its encoder knew the objects before.
 #
-# The best model class by class:
+# Here is the best model class by class:
 
-# %% alt="A bar for the IoU of each class, with the value written at its end, and a dashed line at the mean."
+# %%
 result = results[best]
+print(format_table(result))
+
+# %% tags=["figure"] alt="A bar for the IoU of each class, with the value written at its end, and a dashed line at the mean."
 plot_iou(result["iou"], result["classes"], result["mean_iou"])
 
 # %% [markdown]
 # ### The other way to count
 #
-# And the mean of the images' own numbers? Here it is for the best model, with absent classes left
-# out, counted as 0, and counted as 1: four numbers for the same predictions.
+# And the mean of the images' own numbers? Here it is for the best model, with absent classes left out,
+# counted as 0, and counted as 1. Together with one count over the split, these are four numbers for
+# the same predictions.
 
 # %%
-by_image = np.array(
-    [
-        iou_from_confusion(confusion_matrix(mask, predictions[best][id], num_classes))
-        for id, (_, mask) in pairs.items()
-    ]
-)  # (images, classes); NaN where a class is absent
+by_image = []
+for id, (_, mask) in pairs.items():
+    one = confusion_matrix(mask, predictions[best][id], num_classes)
+    by_image.append(iou_from_confusion(one))
+by_image = np.array(by_image)  # (images, classes); NaN where one is absent
 image_scores = np.nanmean(by_image, axis=1)
 one_count = result["mean_iou"]
 left_out = image_scores.mean()
@@ -468,13 +505,16 @@ print(f"mean of the images, absent left out: {left_out:.3f}")
 print(f"mean of the images, absent as 0:     {as_zero:.3f}")
 print(f"mean of the images, absent as 1:     {as_one:.3f}")
 
-# %% alt="A scatter plot, a dot for each validation image. Along the bottom the share of the image that objects cover, upwards the image's own mean IoU. A solid line marks the mean IoU of one count over the split, a dashed line the mean of the images."
-covered = [np.mean((mask > 0) & (mask != VOID)) for _, mask in pairs.values()]
+# %% tags=["figure"] alt="A scatter plot, a dot for each validation image. Along the bottom the share of the image that objects cover, upwards the image's own mean IoU. A solid line marks the mean IoU of one count over the split, a dashed line the mean of the images."
+masks = [mask for _, mask in pairs.values()]
+covered = [np.mean((mask > 0) & (mask != VOID)) for mask in masks]
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 ax.plot(covered, image_scores, ".", color="0.5", label="one image")
 ax.axhline(one_count, color=BLUE, label="one count over the split")
-ax.axhline(left_out, color=VERMILLION, linestyle="--", label="mean of the images")
-ax.set(xlabel="share of the image that objects cover", ylabel="mean IoU", ylim=(0, 1.05))
+dashed = {"color": VERMILLION, "linestyle": "--"}
+ax.axhline(left_out, label="mean of the images", **dashed)
+ax.set(xlabel="share of the image that objects cover")
+ax.set(ylabel="mean IoU", ylim=(0, 1.05))
 ax.legend(loc="lower right")
 plt.show()
 
@@ -483,9 +523,10 @@ assert as_zero <= left_out <= as_one
 
 # %% tags=["see"]
 print(
-    f"One count over the split gives {one_count:.3f}, the mean of the images {left_out:.3f} or, "
-    f"as absent classes are treated, anything from {as_zero:.3f} to {as_one:.3f}. On average "
-    f"{np.isnan(by_image).sum(axis=1).mean():.1f} of the {num_classes} classes are absent."
+    f"One count over the split gives {one_count:.3f}. The mean of the images is {left_out:.3f} if "
+    f"absent classes are left out, and anything from {as_zero:.3f} to {as_one:.3f} if they are "
+    f"counted. On average {np.isnan(by_image).sum(axis=1).mean():.1f} of the {num_classes} classes "
+    "are absent."
 )
 
 # %% tags=["claim"]
@@ -493,63 +534,72 @@ if ROOT == SHAPES:
     assert as_zero < left_out - 0.1 and abs(one_count - left_out) > 0.002
 
 # %% [markdown]
-# Why do the dots lie in bands? In an image of one object the mean is over two classes. A few pixels
-# that bear the name of a third, which is not there, add a class with an IoU of 0: from
-# $(1 + 1) / 2$ the image falls to $(1 + 1 + 0) / 3$, however few they are. That is what a score by
-# image is sensitive to, and one count over the split hardly at all.
+# Why do the dots form bands? In an image of one object, the mean is over two classes. Suppose a few
+# pixels get the name of a third class, which isn't there. They add a class with an IoU of 0, and the
+# image falls from $(1 + 1) / 2$ to $(1 + 1 + 0) / 3$, however few they are. A score by image is
+# sensitive to this, and one count over the split hardly at all.
 #
 # ## Where it fails, and why
 #
 # ### Which classes are mixed up
 #
-# The confusion matrix of the best model, each row divided by its sum: what became of a class's
-# pixels?
+# What became of the pixels of each class? Here is the confusion matrix of the best model, each row
+# divided by its sum.
 
-# %% alt="A matrix with the true classes as rows and the predicted ones as columns; each cell has the share of the true class's pixels written in it. Most are on the diagonal."
+# %% tags=["figure"] alt="A matrix with the true classes as rows and the predicted ones as columns; each cell has the share of the true class's pixels written in it. Most are on the diagonal."
 plot_confusion(result["confusion"], result["classes"])
 
 # %% [markdown]
-# With 5 classes one can look; with 21 it is better to sort. The background is left out here: we want
-# to know which objects the model takes for which.
+# With 5 classes you can just look. With 21 it is better to sort. We leave the background out here: which
+# objects does the model take for which?
 
 # %%
 counts = np.array(result["confusion"])
 shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-objects = shares[1:, 1:] - np.eye(num_classes - 1)  # without background; hits come last
+# Without background. The hits get a negative number, so they come last.
+objects = shares[1:, 1:] - np.eye(num_classes - 1)
+names = result["classes"][1:]
 order = np.argsort(objects, axis=None)[::-1][:3]
 mixed = [divmod(int(k), num_classes - 1) for k in order]
-mixed = [(result["classes"][t + 1], result["classes"][p + 1], objects[t, p]) for t, p in mixed]
-for t, p, share in mixed:
-    print(f"{share:.1%} of the pixels of {t} are predicted as {p}")
+for t, p in mixed:
+    share = objects[t, p]
+    print(f"{share:.1%} of the pixels of {names[t]} are called {names[p]}")
 
 # %% tags=["see"]
 as_background = counts[1:, 0].sum()
 as_other = counts[1:, 1:].sum() - np.trace(counts[1:, 1:])
 objects_on_background = counts[0, 1:].sum()
+t, p = mixed[0]
 print(
-    f"`{best}` is wrong on {as_background + as_other + objects_on_background:,} pixels: on "
+    f"`{best}` is wrong on {as_background + as_other + objects_on_background:,} pixels. On "
     f"{as_background:,} it takes an object for background, on {objects_on_background:,} background "
     f"for an object, and on {as_other:,} one class of object for another. The most frequent mix-up "
-    f"of two objects: *{mixed[0][0]}* predicted as *{mixed[0][1]}*."
+    f"of two objects: *{names[t]}* predicted as *{names[p]}*."
 )
 
 # %% [markdown]
 # ### Contours or interiors
 #
-# Errors at the contour are small displacements; errors in the interior are misunderstandings. To
-# tell them apart, compute for each pixel of an object how far the nearest pixel with another label
-# is (void counts as another label), and look at the share of wrong pixels by that distance.
+# An error at the contour is a small displacement. An error in the interior is a misunderstanding. How
+# do we tell them apart? For each pixel of an object, compute how far the nearest pixel with another
+# label is (void counts as another label). Then look at the share of wrong pixels by that distance.
+#
+# ??? question "The patch classifier sees 9 x 9 pixels. Is it worse at contours or inside objects?"
+#
+#     At the contour it sees both sides, and often a corner or a curve. Deep inside an object its
+#     window shows one plain colour, and every shape looks the same. So expect its errors inside.
 
 # %%
-EDGES = (2, 4, 6, 9)  # in pixels of the size at which the models see the image
+EDGES = (2, 4, 6, 9)  # pixels, at the size at which the models see images
 
 
 def depth(mask):
-    """How far each pixel lies from the nearest pixel with another label: (H, W)."""
+    """The distance to the nearest pixel with another label: (H, W)."""
     distance = np.zeros(mask.shape, np.float32)
     for label in np.unique(mask):
         region = (mask == label).astype(np.uint8)
-        distance += cv2.distanceTransform(region, cv2.DIST_L2, 5)  # 0 outside of the region
+        # The distance is 0 outside the region.
+        distance += cv2.distanceTransform(region, cv2.DIST_L2, 5)
     return distance * SIZE / max(mask.shape)
 
 
@@ -557,21 +607,28 @@ wrong = {name: np.zeros(len(EDGES) + 1) for name in plans}
 total = np.zeros(len(EDGES) + 1)
 for id, (_, mask) in pairs.items():
     judged = (mask > 0) & (mask != VOID)
-    band = np.digitize(depth(mask)[judged], EDGES)  # 0 for below 2, ..., 4 for beyond 9
+    # 0 for a distance below 2, ..., 4 for one beyond 9
+    band = np.digitize(depth(mask)[judged], EDGES)
     total += np.bincount(band, minlength=len(total))
     for name in plans:
         errors = predictions[name][id][judged] != mask[judged]
         wrong[name] += np.bincount(band, errors, minlength=len(total))
 rates = {name: wrong[name] / np.maximum(total, 1) for name in plans}
-
-# %% alt="A line for each of the four models, with different markers: the share of wrong object pixels for five ranges of the distance from the contour, from below 2 pixels to beyond 9 pixels."
 ranges = ["below 2", "2 to 4", "4 to 6", "6 to 9", "beyond 9"]
-ranges = [f"{name}\n({n:,.0f} pixels)" for name, n in zip(ranges, total, strict=True)]
-styles = zip(["o-", "s--", "^-.", "D:"], [VERMILLION, BLUE, "#009E73", "black"], strict=True)
+print(f"{'distance in pixels':18}" + "".join(f"{r:>10}" for r in ranges))
+for name, rate in rates.items():
+    print(f"{name:18}" + "".join(f"{value:10.1%}" for value in rate))
+
+# %% tags=["figure"] alt="A line for each of the four models, with different markers: the share of wrong object pixels for five ranges of the distance from the contour, from below 2 pixels to beyond 9 pixels."
+counted = zip(ranges, total, strict=True)
+labels = [f"{name}\n({n:,.0f} pixels)" for name, n in counted]
+looks = ["o-", "s--", "^-.", "D:"]
+colours = [VERMILLION, BLUE, "#009E73", "black"]
 figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
-for (name, rate), (style, colour) in zip(rates.items(), styles, strict=True):
-    ax.plot(ranges, rate, style, color=colour, label=name)
-ax.set(xlabel="distance from the contour in pixels", ylabel="wrong object pixels", ylim=(0, None))
+for name, look, colour in zip(rates, looks, colours, strict=True):
+    ax.plot(labels, rates[name], look, color=colour, label=name)
+ax.set(xlabel="distance from the contour in pixels")
+ax.set(ylabel="wrong object pixels", ylim=(0, None))
 ax.yaxis.set_major_formatter("{x:.0%}")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
@@ -590,20 +647,22 @@ if ROOT == SHAPES:
     assert (rates["patch-classifier"][2:4] > rates["unet"][2:4] + 0.1).all()  # too small a window
 
 # %% [markdown]
-# The patch classifier is not mainly imprecise: it is wrong inside of objects. From 4 pixels on its
-# window of 9 sees one plain surface. No sharper contour would help it; more context would. (Farthest
-# inside there are only large discs and squares. There are fewer names to confuse, and few pixels, so
-# do not read much into the last points.) At the contours the U-Net beats the encoder-decoder, which
-# is what its skip connections are for.
+# So imprecise contours are not the patch classifier's main problem. It is wrong inside objects. From 4
+# pixels on, its window of 9 sees one plain surface. No sharper contour would help it; more context
+# would. (Farthest inside there are only large discs and squares, so there are fewer names to confuse,
+# and few pixels. Don't read much into the last points.) At the contours the U-Net beats the
+# encoder-decoder. That is what its skip connections are for.
 #
 # ### The worst images
 #
-# The single most useful picture while developing a model: its worst images. The last column shows
-# the wrong pixels.
+# This is the single most useful picture while you develop a model: its worst images. The last column
+# shows the wrong pixels.
 
-# %% alt="The five validation images on which the best model is worst. For each the image, the true label map, the prediction, and the errors painted over the image. The image's name and its own mean IoU stand below it."
+# %%
 worst_five = np.argsort(image_scores)[:5]
 worst_ids = [val[k] for k in worst_five]
+
+# %% tags=["figure"] alt="The five validation images on which the best model is worst. For each the image, the true label map, the prediction, and the errors painted over the image. The image's name and its own mean IoU are written below it."
 plot_predictions(
     [pairs[id][0] for id in worst_ids],
     [pairs[id][1] for id in worst_ids],
@@ -613,59 +672,106 @@ plot_predictions(
 )
 
 # %% [markdown]
-# Ask of each: is it the size of the object, is it cut off by the border of the image or by another
-# object, is it a class of which the training has seen little, or is the mask itself doubtful? Each
-# answer has its own remedy: a larger input, other scales in the augmentation, more masks of that
-# kind, better masks. A larger network is seldom the first one to try.
+# Ask of each one: is the object small? Is it cut off by the border of the image, or by another object?
+# Did the training show few masks of its class? Or is the mask itself doubtful? Each answer has its
+# own remedy: a larger input, other scales in the augmentation, more masks of that kind, better masks.
+# A larger network is seldom the first thing to try.
 #
 # ## Your own photo
 #
-# `train` has written the best model to `best.keras`, and the model knows its classes and the size of
-# its training images. In a notebook, `PHOTO` is the line to change; whoever runs the chapter as a
-# script takes the command below, or all models are trained again. Without a photo of yours, a scene
-# is drawn that is larger than the training images and not square.
+# `train` has written the best model to `best.keras`, and the model remembers its classes and the size
+# of its training images. In a notebook, change the line with `PHOTO`. (In a script, use the command
+# below instead, because the script would train all models again.) If you have no photo, the cell draws
+# a scene that is larger than the training images and not square.
 
 # %%
 PHOTO = RUNS / "photo.png"  # for your own: PHOTO = Path("photo.jpg")
 
 if PHOTO == RUNS / "photo.png":
-    scene, _ = draw_scene(np.random.default_rng(22), size=120, objects=[2, 4, 1])
+    rng = np.random.default_rng(22)
+    scene, _ = draw_scene(rng, size=120, objects=[2, 4, 1])
     write_image(PHOTO, scene[:96])
 
 model = load_segmenter(RUNS / best / "best.keras")
 photo = read_image(PHOTO)  # (H, W, 3) uint8, turned as the camera says
-(labels,) = predict_labels(model, [photo])  # (H, W) uint8, as large as the photo
+(labels,) = predict_labels(model, [photo])  # (H, W), as large as the photo
 print(photo.shape, labels.shape)
 
-# %% alt="The drawn scene with several light objects, each covered by the half transparent colour of the class that the model predicts; a legend names the classes."
+# %% tags=["figure"] alt="The drawn scene with several light objects, each covered by the half transparent colour of the class that the model predicts; a legend names the classes."
 plot_overlay(photo, labels, folder.classes)
 
 # %% [markdown]
-# `cut_out` makes an RGBA image of it, in which the background is transparent. Shown on a chequered
-# board:
+# `cut_out` makes an RGBA image of it, with a transparent background. With `keep` you name the classes
+# that stay. We cut out all objects, then only those of the largest class, and show both on a
+# checkerboard.
 
-# %% alt="The objects of the scene, cut out, on a grey chequered board."
+# %%
 rgba = cut_out(photo, labels)  # (H, W, 4)
+areas = np.bincount(labels.ravel(), minlength=num_classes)[1:]
+largest = int(areas.argmax()) + 1
+only = cut_out(photo, labels, keep=[largest])
+print("the largest class:", list(folder.classes)[largest])
+
+# %% tags=["figure"] alt="Two panels on a grey checkerboard: all objects of the scene, cut out, and only those of one class."
 rows, columns = np.indices(labels.shape) * 16 // labels.shape[1]
-plt.figure(figsize=(6, 6 * len(labels) / len(labels[0])), layout="constrained")
-plt.imshow((rows + columns) % 2, cmap="gray", vmin=-4, vmax=2)
-plt.imshow(rgba)
-plt.axis("off")
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+for ax, picture in zip(axes, (rgba, only), strict=True):
+    ax.imshow((rows + columns) % 2, cmap="gray", vmin=-4, vmax=2)
+    ax.imshow(picture)
+    ax.set_axis_off()
 plt.show()
 
 # %% tags=["check"]
 assert labels.shape == photo.shape[:2] and rgba.shape == (*labels.shape, 4)
 assert (rgba[labels == 0] == 0).all() and (rgba[labels > 0, 3] == 255).all()
+assert np.array_equal(only[..., 3] == 255, labels == largest)
 
 # %% [markdown]
-# A rim of background that comes along has two causes. Void along the contours of the training masks
-# means that nobody has told the model where exactly to end; and it sees the photo at the size of
-# its training images, so that each of its pixels is several of yours.
+# Do you see a rim of background around an object? It has two causes. The training masks have void along
+# the contours, so nobody told the model where exactly to end. And the model sees the photo at the
+# size of its training images, so each of its pixels is several of yours.
 #
-# The same on the command line, for as many photos as you like:
+# ### A second look
+#
+# An object in the mirror is still the same object. So show the model the mirror image as well, and
+# average the probabilities before you take the largest. `predict_labels`, `predict_probabilities` and
+# `evaluate` do this with `flip=True`. With `scales=(0.75, 1, 1.25)` they also look at several sizes.
+# No training is needed; it only takes longer.
+#
+# ??? question "Does a second look always help?"
+#
+#     You would think so. Ask `evaluate`, as the next cell does, before you rely on it.
+
+# %%
+change = {}
+for name in plans:
+    mirrored = evaluate(
+        load_segmenter(RUNS / name / "best.keras"),
+        folder,
+        val,
+        batch_size=50,
+        flip=True,
+    )
+    one, two = results[name]["mean_iou"], mirrored["mean_iou"]
+    change[name] = two - one
+    print(f"{name:17} one look {one:.3f}, and a mirror one {two:.3f}")
+
+# %% tags=["claim"]
+if ROOT == SHAPES:
+    assert change["unet"] < 0 < max(change.values())
+
+# %% [markdown]
+# So it can also hurt: the U-Net loses. All but `vgg-transfer` were trained without augmentation, so they
+# have never seen a mirror image. Train with `augment=True` if you want to use `flip`, and measure both.
+# More about it, with several sizes, is in [the how-to](../howto/test_time.md).
+#
+# ### On the command line
+#
+# The same for as many photos as you like:
 #
 # ```bash
-# voc-seg predict runs/tutorials/08/unet/best.keras runs/tutorials/08/photo.png \
+# voc-seg predict runs/tutorials/08/unet/best.keras \
+#     runs/tutorials/08/photo.png \
 #     --out mine --overlay --cutout
 # ```
 #
@@ -685,17 +791,28 @@ assert (RUNS / "mine" / f"{PHOTO.stem}_cutout.png").is_file()
 # %% [markdown]
 # ### A model knows what it was trained on
 #
-# A photo of your street makes no sense to a model of shapes: it will still label each pixel, since
-# it has no class for "something that I have never seen". Here is a triangle, which is none of its
-# classes:
+# A photo of your street makes no sense to a model of shapes. It will still label each pixel, since it
+# has no class for "something that I have never seen". Here is a triangle. It isn't one of its classes.
+#
+# ??? question "What will the model call the triangle, and how sure will it be?"
+#
+#     One of the classes that it knows, or several of them in one triangle. It has no other answer. The
+#     box below says how sure it is.
 
-# %% alt="A light triangle on a dark striped ground. Where the model names a class, its colour lies half transparent over the image; a legend names the classes."
-triangle, _ = draw_scene(np.random.default_rng(3), SIZE, objects=[])
+# %%
+rng = np.random.default_rng(3)
+triangle, _ = draw_scene(rng, SIZE, objects=[])
 corners = np.array([[0.5, 0.15], [0.85, 0.8], [0.15, 0.8]]) * SIZE
-inside = cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), [corners.round().astype(np.int32)], 1) > 0
+corners = corners.round().astype(np.int32)
+inside = np.zeros((SIZE, SIZE), np.uint8)
+inside = cv2.fillPoly(inside, [corners], 1) > 0
 triangle[inside] = (235, 205, 160)
-probabilities = np.asarray(model.predict_on_batch(triangle[None].astype("float32")))[0]
+(probabilities,) = predict_probabilities(model, [triangle])  # (H, W, C)
 guess = probabilities.argmax(axis=-1).astype(np.uint8)
+sure = probabilities.max(axis=-1)[inside].mean()
+print(f"average of the largest probability: {sure:.2f}")
+
+# %% tags=["figure"] alt="A light triangle on a dark striped ground. Where the model names a class, its colour lies half transparent over the image; a legend names the classes."
 plot_overlay(triangle, guess, folder.classes)
 
 # %% tags=["see"]
@@ -708,35 +825,41 @@ print(
 )
 
 # %% [markdown]
-# A high probability means *of the classes that I know, this one*, not *I am sure*. For a real
-# photo, take a model that was trained on photographs, of the classes that are in yours.
+# A probability means *of the classes that I know, this one*. Even a high one doesn't mean *I know what
+# this is*. For a real photo, take a model that was trained on photographs, of the classes that are in
+# yours.
 #
 # ## PASCAL VOC 2009, on a GPU
 #
-# The data set that this library is named after has, in its year 2009, 1,499 photographs with masks,
-# 749 for training and 750 for validation, and 20 classes beside the background. Networks of full
-# size on photographs want a GPU. `voc-seg train` does what the function `train` did above; what the
-# GPU needs, and what to do if its memory is too small, is in
-# [the how-to](../howto/voc2009_gpu.md).
+# The year 2009 of the data set that this library is named after has 1,499 photographs with masks, 749
+# for training and 750 for validation. It has 20 classes and background. Networks of full size on
+# photographs need a GPU. `voc-seg train` does what the function `train` did above.
+# [The how-to](../howto/voc2009_gpu.md) says what the GPU needs, and what to do if its memory is too
+# small.
 #
 # ```bash
 # voc-seg download --data data
 #
-# voc-seg train patch-classifier --data data --out runs/patch --size 224 --window 65 --epochs 20
-# voc-seg train encoder-decoder --data data --out runs/ed --size 320 --batch-size 16 --epochs 120
-# voc-seg train unet --data data --out runs/unet --size 320 --batch-size 16 --epochs 120
-# voc-seg train vgg-transfer --data data --out runs/vgg --size 320 --batch-size 16 --epochs 40
+# voc-seg train patch-classifier --data data --out runs/patch \
+#     --size 224 --window 65 --epochs 20
+# voc-seg train encoder-decoder --data data --out runs/ed \
+#     --size 320 --batch-size 16 --epochs 120
+# voc-seg train unet --data data --out runs/unet \
+#     --size 320 --batch-size 16 --epochs 120
+# voc-seg train vgg-transfer --data data --out runs/vgg \
+#     --size 320 --batch-size 16 --epochs 40 --fine-tune block4
 #
 # voc-seg evaluate runs/vgg/best.keras --data data --json runs/vgg/val.json
-# voc-seg predict runs/vgg/best.keras photo.jpg --out mine --overlay --cutout
+# voc-seg predict runs/vgg/best.keras photo.jpg --out mine \
+#     --overlay --cutout
 # ```
 #
-# (And `evaluate` likewise for the other three.) After a kill, the same `train` command with
-# `--resume` goes on at the last finished epoch.
+# (Run `evaluate` for the other three as well.) If a run is killed, repeat the `train` command with
+# `--resume` to continue from the last completed epoch.
 #
-# What to expect? **The project has not measured VOC 2009 yet**; what has been measured is in
-# [results](../results.md). Published results to stand beside, mean IoU in percent over the
-# background and 20 classes, void left out:
+# What can you expect? **The project has not measured VOC 2009 yet.** The [results](../results.md) page
+# has what we did measure. Here are published results to compare with, mean IoU in percent over the
+# background and 20 classes, without void:
 #
 # | model | trained on (images) | judged on | mean IoU | source |
 # | --- | --- | --- | --- | --- |
@@ -747,26 +870,43 @@ print(
 # | DeepLab-LargeFOV on VGG16 | VOC 2012, SBD | VOC 2012 val | 62.25 | Chen et al. |
 # | FCN-8s | VOC 2011, SBD: 8,498 | 736 of VOC 2011 val | 62.7 | Long et al. |
 #
-# All of these were trained on more images than the 749 of VOC 2009: SBD, the Semantic Boundaries
-# Dataset, adds masks to thousands of VOC's photographs. They are judged on other images, too, and
-# FCN and DeepLab begin with a VGG16 that has learned from ImageNet. So the table gives an order of
-# magnitude, not a target. The closest in its amount of data is FCN on VGG16 without SBD, with one
-# and a half times as many images. The encoder-decoder and the U-Net of this course start from nothing and have
-# only the 749 masks; no row is comparable, and there is every reason to expect less of them than of
-# `vgg-transfer`.
+# All of these were trained on more images than the 749 of VOC 2009. SBD, the Semantic Boundaries
+# Dataset, adds masks to thousands of VOC's photographs. They were also judged on other images. And
+# FCN and DeepLab begin with a VGG16 that has learned from ImageNet. So the table gives you an order of
+# magnitude, not a target. The closest in its amount of data is FCN on VGG16 without SBD, with one and
+# a half times as many images. The encoder-decoder and the U-Net of this course start from nothing and
+# have only the 749 masks. No row is comparable with them, and there is every reason to expect less of
+# them than of `vgg-transfer`.
 #
 # ## Summary
 #
-# 1. IoU is TP / (TP + FP + FN), by class, from one confusion matrix over the whole split; void is
-#    not counted, and an absent class belongs in no mean.
-# 2. The mean of the images' own IoUs is another measure; say which one you use, and never compare
-#    the two.
-# 3. Judge at the original resolution: at a reduced one, thin parts and contours are no longer asked
-#    for.
-# 4. Look beyond the mean: pairs of classes, contours against interiors, the worst images; each kind
-#    of failure has a remedy of its own.
+# 1. IoU is TP / (TP + FP + FN), by class, from one confusion matrix over the whole split. Dice,
+#    precision and recall come from the same counts. Void is not counted, and an absent class belongs
+#    in no mean.
+# 2. The mean of the images' own scores is a different measure. Say which one you use, and never
+#    compare the two.
+# 3. Score at the original resolution. A smaller size no longer asks for thin parts and contours.
+# 4. Look beyond the mean: pairs of classes, contours against interiors, the worst images. Each kind of
+#    failure has its own remedy.
 # 5. A trained model is a file that knows its classes and its size: `load_segmenter`,
-#    `predict_labels`, `cut_out`, or `voc-seg predict`; and it knows nothing beside its classes.
+#    `predict_labels`, `cut_out`, or `voc-seg predict`. It knows nothing beyond its classes.
+#
+# ## Three questions
+#
+# ??? question "Model A has a mean IoU of 0.71 in one paper, model B a mean Dice of 0.78 in another. Who wins?"
+#
+#     You can't say. For one class, an IoU of 0.71 is a Dice of 0.83, so B's number isn't better for
+#     being larger. And the papers may use other images, other means, or another treatment of void.
+#
+# ??? question "Why can a single pixel of a wrong class spoil an image's own mean IoU?"
+#
+#     It adds a class with an IoU of 0 to a mean over very few classes. Over a whole split, one pixel
+#     changes almost nothing.
+#
+# ??? question "Your model is 99 % sure of what it sees in a photo of your kitchen. Do you trust it?"
+#
+#     Only if kitchens were in its training. The probabilities are shared out among the classes that it
+#     knows. They must add up to 1, whatever the photo shows.
 #
 # ## Further reading
 #
@@ -788,8 +928,8 @@ print(
 #
 # ### 1. IoU with void
 #
-# IoU of every class on one image, straight from its definition; void and absent classes are the
-# traps.
+# IoU of every class on one image, straight from its definition. Watch out for void and for absent
+# classes.
 # Complete `tutorials/exercises/iou_with_void.py`, then run
 # `python tutorials/check.py iou_with_void`.
 #
@@ -801,12 +941,12 @@ print(
 #
 # ### 3. The mean IoU of a split
 #
-# One count over several images of different sizes, void and absent classes included.
+# One count over several images of different sizes, with void and absent classes.
 # Complete `tutorials/exercises/mean_iou_of_split.py`, then run
 # `python tutorials/check.py mean_iou_of_split`.
 #
-# ### 4. An object on transparent ground
+# ### 4. An object on a transparent background
 #
-# The cut-out of chosen classes, as an RGBA image that hides nothing under its transparency.
+# Cut out the objects of chosen classes, as an RGBA image that hides nothing under its transparency.
 # Complete `tutorials/exercises/cut_out_alpha.py`, then run
 # `python tutorials/check.py cut_out_alpha`.

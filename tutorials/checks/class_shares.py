@@ -41,7 +41,9 @@ CASES = [
     (
         "one mask with void, [[0, 0, 255, 1], [0, 255, 1, 1]], 2 classes",
         ([mask_of([0, 0, 255, 1], [0, 255, 1, 1])], 2),
-        "Six of the eight pixels have a label. The shares have to add up to 1.",
+        "Six of the eight pixels have a label. The shares have to add up to 1. If shapes do not "
+        "fit: `np.bincount` counts up to the largest number, so a mask with 255 gives 256 counts. "
+        "Take void out first.",
     ),
     (
         "4 classes, of which the mask [[0, 1, 1, 255]] shows two",
@@ -52,7 +54,7 @@ CASES = [
         "a mask of 2 x 2 and one of 4 x 4 pixels, 3 classes",
         ([mask_of([1, 1], [1, 255]), np.eye(4, dtype=np.uint8) * 2], 3),
         "Add up the counts of all masks first; divide once, at the end. The masks differ in size, "
-        "so that they cannot be stacked.",
+        "so they cannot be stacked.",
     ),
     (
         "200 masks of 40 x 40 pixels, most of them background, 3 classes",
@@ -71,8 +73,8 @@ CASES = [
 MISTAKES = [
     (
         share_of_masks,
-        "Shares of masks: this is in how many masks a class occurs. What was asked for is how many "
-        "pixels it has.",
+        "Shares of masks: this is in how many masks a class occurs. We asked how many pixels it "
+        "has.",
     ),
     (
         void_in_the_total,
@@ -81,12 +83,12 @@ MISTAKES = [
     ),
     (
         void_as_background,
-        "Void as background: class 0 has too large a share. 255 is no class; such pixels count "
-        "neither above nor below the line of the fraction.",
+        "Void as background: class 0 has too large a share. 255 isn't a class: leave these "
+        "pixels out of the numerator and of the denominator.",
     ),
     (
         mean_over_masks,
-        "Mean over masks: you compute the shares mask by mask and take their mean, so that a pixel "
-        "of a small mask counts for more than one of a large mask.",
+        "Mean over masks: you compute the shares mask by mask and take their mean, so a pixel of "
+        "a small mask counts for more than one of a large mask.",
     ),
 ]

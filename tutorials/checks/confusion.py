@@ -37,7 +37,8 @@ CASES = [
         "classes",
         (np.array([[0, 0, 0, 2], [1, 1, 2, 2]]), np.array([[0, 0, 1, 2], [1, 2, 0, 2]]), 3),
         "The first row of the answer belongs to the three pixels whose truth is 0: two of them are "
-        "predicted as 0, one as 1, none as 2.",
+        "predicted as 0, one as 1, none as 2. (`np.bincount` takes one axis only: `ravel` the "
+        "maps.)",
     ),
     (
         "the same with two pixels of void",
@@ -77,12 +78,12 @@ MISTAKES = [
     ),
     (
         too_few_bits,
-        "Too few bits: a uint8 array times 21 is a uint8 array, which begins again at 0 after 255. "
+        "Too few bits: a uint8 array times 21 is a uint8 array, which starts again at 0 after 255. "
         "Change the dtype before you multiply.",
     ),
     (
         shares,
-        "Shares in place of counts: each row was divided by its sum. Only counts can be added up "
+        "Shares instead of counts: you divided each row by its sum. You can add up only counts "
         "over images.",
     ),
 ]

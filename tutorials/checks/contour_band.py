@@ -45,6 +45,26 @@ def one_wide(mask, width):
     return expected(mask, 1)
 
 
+def end_left_out(mask, width):
+    band = np.zeros(mask.shape, bool)
+    for i, j in np.ndindex(mask.shape):
+        square = mask[max(0, i - width) : i + width, max(0, j - width) : j + width]
+        band[i, j] = (square != mask[i, j]).any()
+    return band
+
+
+def side_of_width(mask, width):
+    band = np.zeros(mask.shape, bool)
+    for i, j in np.ndindex(mask.shape):
+        around = mask[i : i + width, j : j + width]
+        band[i, j] = (around != mask[i, j]).any()
+    return band
+
+
+def rounded_mean(mask, width):
+    return squares(mask, width).mean(axis=-1).astype(np.uint8) != mask
+
+
 def black_frame(mask, width):
     around = squares(mask, width, mode="constant")
     return around.max(axis=-1) != around.min(axis=-1)
@@ -69,14 +89,14 @@ def rectangle(*boxes):
 
 CASES = [
     (
-        "a rectangle of class 1 in the middle, width 1",
-        lambda: (rectangle((1, (3, 7), (4, 9))), 1),
+        "a rectangle of class 12 in the middle, width 1",
+        lambda: (rectangle((12, (3, 7), (4, 9))), 1),
         "Draw the rectangle on squared paper. Which pixels have a pixel with another label in the "
         "3 x 3 square around them?",
     ),
     (
         "the same rectangle, width 2",
-        lambda: (rectangle((1, (3, 7), (4, 9))), 2),
+        lambda: (rectangle((12, (3, 7), (4, 9))), 2),
         "With width 2 the square around a pixel has 5 x 5 pixels.",
     ),
     (
@@ -104,17 +124,32 @@ MISTAKES = [
     (
         inside_only,
         "One side only: you found the pixels with a smaller label near them. Those with a larger "
-        "one near them lie in the band, too.",
+        "one near them are in the band as well.",
     ),
     (
         outside_only,
         "One side only: you found the pixels with a larger label near them. Those with a smaller "
-        "one near them lie in the band, too.",
+        "one near them are in the band as well.",
     ),
     (
         no_corners,
         "A cross instead of a square: you looked along the row and along the column only. The "
         "square has corners.",
+    ),
+    (
+        end_left_out,
+        "The square ends one pixel too early: slices and `range` leave out their end, so it has to "
+        "be `i + width + 1`.",
+    ),
+    (
+        side_of_width,
+        "The square is too small: it reaches `width` pixels to *each* side of the pixel in its "
+        "middle, so its side is 2 * width + 1.",
+    ),
+    (
+        rounded_mean,
+        "You compare with a mean. Labels are names, and a mean of names means nothing: it can even "
+        "equal the label in the middle. Look at the smallest and the largest instead.",
     ),
     (
         one_wide,

@@ -30,6 +30,10 @@ def wrapped_around(kernel, size, stride, pad):
     return place(kernel, size, matrix, lambda i, k: i * stride + k - pad, -size)
 
 
+def whole_numbers(kernel, size, stride, pad):
+    return np.trunc(expected(kernel, size, stride, pad))
+
+
 def place(kernel, size, like, column, lowest=0):
     """A matrix of the shape of another, with number k of the kernel of row i in `column(i, k)`."""
     matrix = np.zeros(like.shape)
@@ -55,14 +59,19 @@ CASES = [
     (
         "kernel [1, 2, 3] on 4 numbers, stride 1, one zero on either side",
         ([1, 2, 3], 4, 1, 1),
-        "The kernel begins on a zero of the padding, one place left of the signal. The zeros have "
+        "The kernel begins on a zero of the padding, one number left of the signal. The zeros have "
         "no column: what lies on them is left out.",
     ),
     (
         "kernel [1, 2, 3, 4] on 8 numbers, stride 3, two zeros on either side",
         ([1, 2, 3, 4], 8, 3, 2),
-        "With padding there are 12 places for a kernel of 4 in steps of 3. Where the last step no "
+        "With padding there are 12 numbers for a kernel of 4 in steps of 3. Where the last step no "
         "longer fits, there is no output: round down.",
+    ),
+    (
+        "kernel [0.5, 1, 0.5] on 5 numbers, stride 2, no padding",
+        ([0.5, 1, 0.5], 5, 2, 0),
+        "The numbers of the kernel need not be whole.",
     ),
 ]
 MISTAKES = [
@@ -78,7 +87,7 @@ MISTAKES = [
     ),
     (
         steps_of_one,
-        "Stride left out: your kernel moves on by one place from row to row.",
+        "Stride left out: your kernel moves by one column from row to row.",
     ),
     (
         padding_forgotten,
@@ -86,8 +95,13 @@ MISTAKES = [
         "the kernel begins further left.",
     ),
     (
+        whole_numbers,
+        "Fractions cut off: your matrix is an array of whole numbers. Make it without a dtype: "
+        "np.zeros((M, size)).",
+    ),
+    (
         wrapped_around,
-        "Negative index: a place left of the signal has a negative column, and to NumPy column -1 "
+        "Negative index: a number left of the signal has a negative column, and to NumPy column -1 "
         "is the last one. What lies on the padding belongs nowhere in the matrix.",
     ),
 ]

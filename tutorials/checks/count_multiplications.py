@@ -84,14 +84,14 @@ CASES = [
     (
         "one convolution of 16 filters: count_multiplications(9, 3, [(3, 1, 16)], [])",
         (9, 3, [(3, 1, 16)], []),
-        "At how many places of a row of 9 pixels can a kernel of 3 stand? At each place every "
+        "At how many positions in a row of 9 pixels does a kernel of 3 fit? At each position every "
         "filter multiplies kernel * kernel * channels numbers.",
     ),
     (
         "a stride of 2: count_multiplications(7, 16, [(3, 2, 16)], [])",
         (7, 16, [(3, 2, 16)], []),
-        "Write down the first row or column of each place of the kernel: 0, 2, and so on, as long "
-        "as the kernel ends on the map.",
+        "Write down the first row or column of each position of the kernel: 0, 2, and so on, as "
+        "long as the kernel ends on the map.",
     ),
     (
         "two convolutions: count_multiplications(9, 3, [(3, 1, 16), (3, 2, 24)], [])",
@@ -99,15 +99,22 @@ CASES = [
         "The second layer's input is what the first one puts out: which size, how many channels?",
     ),
     (
-        "a stride that does not come out even: count_multiplications(8, 3, [(3, 2, 4)], [])",
+        "a stride that leaves a rest: count_multiplications(8, 3, [(3, 2, 4)], [])",
         (8, 3, [(3, 2, 4)], []),
-        "Places begin at 0, 2 and 4. A kernel at 6 would end outside of the map: it is left out.",
+        "The kernel begins at 0, 2 and 4. A kernel at 6 would end outside of the map: it is left "
+        "out.",
     ),
     (
-        "dense layers: count_multiplications(4, 2, [(2, 1, 6)], [10, 5])",
+        "fully connected layers: count_multiplications(4, 2, [(2, 1, 6)], [10, 5])",
         (4, 2, [(2, 1, 6)], [10, 5]),
-        "A dense layer has one weight for each pair of an input and a unit, and uses it once. How "
-        "many inputs does the first one have, how many the second?",
+        "A fully connected layer has one weight for each pair of an input and a unit, and uses it "
+        "once. How many inputs does the first one have, how many the second?",
+    ),
+    (
+        "no convolutions: count_multiplications(3, 2, [], [4])",
+        (3, 2, [], [4]),
+        "The window itself is flattened: 3 * 3 * 2 inputs. Do you take the number of channels from "
+        "a variable that only the loop over the convolutions sets?",
     ),
     (
         "the classifier of chapter 2: "
@@ -119,22 +126,23 @@ CASES = [
 MISTAKES = [
     (
         stride_ignored,
-        "The stride is ignored: with a stride of 2 the kernel stands at every second place only.",
+        "The stride is ignored: with a stride of 2 the kernel moves to every second position only.",
     ),
     (
         rounded_up,
-        "One place too many where the stride does not come out even: a kernel that would stand "
-        "half outside of the map is left out.",
+        "One position too many where the stride leaves a rest: a kernel that would be half "
+        "outside of the map is left out.",
     ),
     (
         padded,
-        "You counted as many places as if the map were padded: these convolutions have no padding. "
-        "The kernel has to lie on the map as a whole, and what comes out is smaller than what goes "
-        "in. The work is done once for each place of what comes out.",
+        "You counted as many positions as if the map were padded: these convolutions have no "
+        "padding. The kernel has to lie on the map as a whole, and what comes out is smaller than "
+        "what goes in. The work is done once for each position of what comes out.",
     ),
     (
         without_the_one,
-        "One place too few in each direction: a kernel of 3 fits on a map of 3 once, not 0 times.",
+        "One position too few in each direction: a kernel of 3 fits on a map of 3 once, not 0 "
+        "times.",
     ),
     (
         input_channels_forgotten,
@@ -143,8 +151,8 @@ MISTAKES = [
     ),
     (
         weights,
-        "You counted the weights. A weight of a convolution is used once at every place of the "
-        "kernel: that is why convolutions have few weights and much work.",
+        "You counted the weights. A weight of a convolution is used once at every position of "
+        "the kernel: that is why convolutions have few weights and much work.",
     ),
     (
         parameters,
@@ -158,7 +166,7 @@ MISTAKES = [
     ),
     (
         not_flattened,
-        "The first dense layer has more inputs: flattening keeps every number of the map, "
-        "height x width x channels of them.",
+        "The first fully connected layer has more inputs: flattening keeps every number of the "
+        "map, height x width x channels of them.",
     ),
 ]

@@ -116,11 +116,11 @@ CASES = [
 MISTAKES = [
     (
         frozen_too,
-        "The frozen layers are counted, too. They have parameters, but no trainable ones.",
+        "You also count the frozen layers. They have parameters, but no trainable ones.",
     ),
     (
         without_biases,
-        "The biases are missing: where `bias` is True each filter has one number beside its "
+        "The biases are missing: if `bias` is True, each filter has one number in addition to its "
         "kernel.",
     ),
     (bias_always, "A bias where there is none: look at `bias`."),
@@ -133,5 +133,5 @@ MISTAKES = [
         one_input,
         "A filter has a slice for every input channel: 3 x 3 is the kernel for one of them only.",
     ),
-    (not_squared, "A kernel of size 3 has 3 x 3 places, not 3."),
+    (not_squared, "A kernel of size 3 has 3 x 3 weights, not 3."),
 ]

@@ -15,6 +15,16 @@ def expected(skip, height, width):
     return np.array(keras.layers.Cropping2D(crop)(skip))
 
 
+def batch_cropped(skip, height, width):
+    top, left = (skip.shape[1] - height) // 2, (skip.shape[2] - width) // 2
+    return skip[top : top + height, left : left + width]
+
+
+def batch_taken_for_rows(skip, height, width):
+    top, left = (skip.shape[0] - height) // 2, (skip.shape[1] - width) // 2
+    return skip[top : top + height, left : left + width]
+
+
 def corner(skip, height, width):
     return skip[:, :height, :width]
 
@@ -40,29 +50,40 @@ def odd_one_first(skip, height, width):
 
 CASES = [
     (
-        "8 x 8 places, of which the middle 4 x 4 are wanted",
+        "8 x 8 positions, of which the middle 4 x 4 are wanted",
         lambda: (skip(1, 8, 8, 1), 4, 4),
-        "Four rows have to go: how many at the top, how many at the bottom?",
+        "Four rows have to go: how many at the top, how many at the bottom? Axis 0 is the batch, "
+        "so rows are axis 1.",
     ),
     (
-        "two maps of three channels, 10 x 12 places, of which 6 x 4 are wanted",
+        "two maps of three channels, 10 x 12 positions, of which 6 x 4 are wanted",
         lambda: (skip(2, 10, 12, 3), 6, 4),
         "The axes are (B, H, W, C): only the second and the third are cropped, each by its own "
         "number.",
     ),
     (
-        "6 x 9 places, of which 6 x 5 are wanted",
+        "6 x 9 positions, of which 6 x 5 are wanted",
         lambda: (skip(1, 6, 9, 2), 6, 5),
         "There is no row to remove here, and four columns.",
     ),
     (
-        "7 x 8 places, of which 4 x 3 are wanted",
+        "7 x 8 positions, of which 4 x 3 are wanted",
         lambda: (skip(1, 7, 8, 2), 4, 3),
         "Three rows and five columns have to go: an odd number cannot be shared out evenly. The "
         "docstring says on which side the additional one goes.",
     ),
 ]
 MISTAKES = [
+    (
+        batch_cropped,
+        "You crop the first two axes, but axis 0 is the batch: the axes are (B, H, W, C). Leave "
+        "the batch whole, with `skip[:, ...]`.",
+    ),
+    (
+        batch_taken_for_rows,
+        "You take axis 0 for the rows, but it is the batch. Rows are axis 1 and columns axis 2, "
+        "both in `skip.shape` and in the slices.",
+    ),
     (
         corner,
         "The corner at the top left: that is right after a padding at the bottom and at the right. "
@@ -81,7 +102,7 @@ MISTAKES = [
     ),
     (
         exchanged,
-        "Height and width exchanged: rows are axis 1, columns axis 2.",
+        "You exchanged height and width: rows are axis 1, columns axis 2.",
     ),
     (
         odd_one_first,

@@ -56,7 +56,9 @@ CASES = [
     (
         "an image of three pixels with the labels [[0, 8, 8]], keep [8]",
         (SMALL, np.array([[0, 8, 8]], np.uint8), [8]),
-        "The answer has to be [[[0, 0, 0, 0], [40, 50, 60, 255], [70, 80, 90, 255]]].",
+        "`np.isin(labels, keep)` says for each pixel whether its label is one of `keep`. (`labels "
+        "in keep` does not work for arrays.) The first pixel becomes [0, 0, 0, 0], the second "
+        "[40, 50, 60, 255].",
     ),
     (
         "an image of 5 x 7 pixels, labels 0 to 4, keep [1, 3]",
@@ -76,8 +78,8 @@ CASES = [
     (
         "the same image, write-protected, keep [2]",
         protected,
-        "Your function writes into the image that it was given, and whoever called it still needs "
-        "it. Make a new array for the result.",
+        "Your function writes into the image that it was given, and its caller still needs that "
+        "image. Make a new array for the result.",
     ),
 ]
 MISTAKES = [

@@ -27,6 +27,10 @@ def repeated(kernel, dilation):
     return np.kron(kernel, np.ones((dilation, dilation)))
 
 
+def whole_numbers(kernel, dilation):
+    return np.trunc(expected(kernel, dilation))
+
+
 def last_axis_only(kernel, dilation):
     return expected(kernel, dilation)[::dilation]
 
@@ -41,12 +45,17 @@ CASES = [
     (
         "a 3 x 3 kernel with dilation 4, as the hidden layer of the chapter",
         (np.arange(1.0, 10.0).reshape(3, 3), 4),
-        "Three taps that stand 4 apart: at the places 0, 4 and 8. So the kernel is 9 x 9.",
+        "Three taps that are 4 apart: at 0, 4 and 8. So the kernel is 9 x 9.",
     ),
     (
         "a kernel of 2 rows and 3 columns with dilation 3",
         (np.arange(1.0, 7.0).reshape(2, 3), 3),
         "Height and width can differ: compute each from its own number of taps.",
+    ),
+    (
+        "a kernel of fractions, [[0.5, 0.25], [-1.5, 2.0]], with dilation 2",
+        (np.array([[0.5, 0.25], [-1.5, 2.0]]), 2),
+        "The taps keep their values; only the distance between them changes.",
     ),
     (
         "dilation 1",
@@ -62,7 +71,7 @@ CASES = [
 MISTAKES = [
     (
         zeros_outside,
-        "Zeros outside: after the last tap there are zeros, too. They belong between the taps "
+        "Zeros outside: there are zeros after the last tap. They belong between the taps "
         "only; n taps have n - 1 gaps.",
     ),
     (
@@ -73,7 +82,12 @@ MISTAKES = [
     (
         repeated,
         "Repeated: you have enlarged the kernel like an image, each number several times. The "
-        "places between the taps are not read: they are zeros.",
+        "positions between the taps are not read: they are zeros.",
+    ),
+    (
+        whole_numbers,
+        "Fractions cut off: your new kernel is an array of whole numbers. Make it of zeros without "
+        "a dtype, or with that of the kernel.",
     ),
     (
         last_axis_only,

@@ -19,6 +19,10 @@ def added(strides):
     return [1 + sum(s - 1 for s in strides[:i]) for i in range(len(strides))]
 
 
+def strides_summed(strides):
+    return [sum(strides[:i]) or 1 for i in range(len(strides))]
+
+
 def from_the_end(strides):
     return expected(strides[::-1])[::-1]
 
@@ -33,7 +37,7 @@ CASES = [
         "strides 1, 3, 2, 2",
         ([1, 3, 2, 2],),
         "Go through the layers in order, and keep in a variable how far apart neighbours of the "
-        "map have come so far. It is 1 before the first layer.",
+        "map are so far. It is 1 before the first layer.",
     ),
     (
         "the example, strides 1, 2, 2",
@@ -74,6 +78,11 @@ MISTAKES = [
         added,
         "Added: of a stride of 3 and a stride of 2 after it, every second of every third place "
         "remains. How far apart are these?",
+    ),
+    (
+        strides_summed,
+        "Summed: you added up the strides before each layer. A stride moves apart what is already "
+        "moved apart, so strides multiply: after 3 and 2 the distance is 6, not 5.",
     ),
     (
         from_the_end,

@@ -95,13 +95,13 @@ MISTAKES = [
     ),
     (
         not_shifted,
-        "Not shifted by the padding: in the padded image the pixel (row, column) no longer stands "
-        "at (row, column). Where does row 0 of the image stand after the padding? (Or was there "
-        "none?)",
+        "Your window begins one radius too early. If you have padded: the padding moves the pixel "
+        "(row, column) to (row + radius, column + radius), so its window begins at row and column. "
+        "If you have not: row - radius is negative here, and a negative index counts from the end.",
     ),
     (
         centre_as_corner,
-        "The pixel became the corner of the window: it has to stand in the middle. In a padded "
+        "The pixel became the corner of the window: it has to be in the middle. In a padded "
         "image the pixel is at row + radius; at which row does a window around it begin? (Without "
         "padding it begins one radius before it.)",
     ),

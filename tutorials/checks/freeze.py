@@ -6,11 +6,11 @@ from keras import layers
 BLOCKS = {1: 4, 2: 4, 3: 8}  # of the small model: block -> filters
 
 
-def build(trainable):
-    """A small encoder with VGG16's names, three blocks of two convolutions."""
+def build(trainable, blocks=BLOCKS):
+    """A small encoder with VGG16's names, two convolutions in each block."""
     inputs = keras.Input((None, None, 3), name="image")
     x = inputs
-    for block, filters in BLOCKS.items():
+    for block, filters in blocks.items():
         for i in (1, 2):
             x = layers.Conv2D(filters, 3, padding="same", name=f"block{block}_conv{i}")(x)
             x = layers.BatchNormalization(name=f"block{block}_norm{i}")(x)
@@ -32,11 +32,11 @@ def view(answer):
 
 
 def expected(model, first):
-    """Written down without looking at the model's flags."""
-    blocks = [block for block in BLOCKS if block >= int(first.removeprefix("block"))]
-    return "a model that trains " + ", ".join(
-        f"block{block}_conv{i}" for block in blocks for i in (1, 2)
-    )
+    """By the numbers of the blocks, without looking at the model's flags."""
+    names = [layer.name for layer in model.layers if "_conv" in layer.name]
+    number = int(first.removeprefix("block"))
+    later = [x for x in names if int(x.split("_")[0].removeprefix("block")) >= number]
+    return "a model that trains " + ", ".join(later)
 
 
 def flags(model, first, behind, inside, normalisation=False, whole=True):
@@ -70,6 +70,14 @@ def one_block_late(model, first):
     return flags(model, first, behind=True, inside=False)
 
 
+def compared_as_text(model, first):
+    model.trainable = True
+    for layer in model.layers:
+        normalises = isinstance(layer, layers.BatchNormalization)
+        layer.trainable = layer.name >= first and not normalises
+    return model
+
+
 def model_left_frozen(model, first):
     return flags(model, first, behind=True, inside=True, whole=False)
 
@@ -84,7 +92,8 @@ CASES = [
     (
         'first="block2", of a model of three blocks in which everything trains',
         lambda: (build(trainable=True), "block2"),
-        "Write down for each block whether it stands before, at or behind the named one.",
+        "Write down for each block whether it comes before the named one, is it, or comes after "
+        "it.",
     ),
     (
         'first="block3"',
@@ -94,15 +103,25 @@ CASES = [
     (
         'first="block2", of a model that is frozen as a whole',
         lambda: (build(trainable=False), "block2"),
-        "The model has a flag of its own, beside those of its layers; see the docstring.",
+        "The model has its own flag, in addition to those of its layers; see the docstring.",
     ),
     (
         'first="block1", of a model that is frozen as a whole',
         lambda: (build(trainable=False), "block1"),
         "Everything but the normalisation trains.",
     ),
+    (
+        'first="block9", of a model with the blocks 9 and 10',
+        lambda: (build(trainable=True, blocks={9: 4, 10: 4}), "block9"),
+        "Block 10 comes after block 9: go by the order of the layers, not by their names.",
+    ),
 ]
 MISTAKES = [
+    (
+        compared_as_text,
+        'You compare names as text, and as text "block10" comes before "block9". Go through the '
+        "list in its order, and remember whether the named block has come.",
+    ),
     (
         model_last,
         "Everything trains: changing `model.trainable` changes the flag of every layer, so it has "
@@ -111,19 +130,19 @@ MISTAKES = [
     (
         normalisation_thawed,
         "The normalisation trains: its averages would be replaced by those of your few images. It "
-        "stays frozen behind the named block, too.",
+        "stays frozen after the named block as well.",
     ),
     (
         named_block_only,
-        "Only the named block trains. The blocks behind it, which work on what it puts out, have "
-        "to train as well.",
+        "Only the named block trains. The blocks after it work on its output, so they have to "
+        "train as well.",
     ),
     (
         upside_down,
         "The wrong way round: the blocks before the named one train. These know most that holds "
         "for all images, and should change last.",
     ),
-    (one_block_late, "One block too late: the named block itself trains, too."),
+    (one_block_late, "One block too late: the named block itself also trains."),
     (
         model_left_frozen,
         "The layers' flags are right, but the model's own is still False, and then nothing trains. "

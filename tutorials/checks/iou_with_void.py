@@ -78,21 +78,21 @@ CASES = [
             np.hstack([PREDICTION, [[1], [0]]]),
             2,
         ),
-        "The judged pixels are those of the case before, and so are the right numbers. Which "
+        "The scored pixels are those of the case before, and so are the right numbers. Which "
         "pixels of the last column does your function count?",
     ),
     (
         "the first case with four classes: class 2 is nowhere, class 3 nowhere either",
         (TRUTH, PREDICTION, 4),
-        "What does your function return for a class whose union has no pixel? A division of "
-        "zero by zero has to be caught before it happens.",
+        "What does your function return for a class whose union has no pixel? Catch the division "
+        "of zero by zero before it happens.",
     ),
     (
         "truth [[0, 0], [0, 255]], prediction [[0, 2], [0, 1]]: class 2 is predicted and not "
         "there, class 1 is predicted on void only",
         (np.array([[0, 0], [0, 255]]), np.array([[0, 2], [0, 1]]), 3),
         "A class that is predicted and not there has a union of at least one pixel, and no hit. "
-        "Being predicted on void only is being nowhere.",
+        "A class that is predicted on void only is nowhere.",
     ),
 ]
 MISTAKES = [
@@ -104,12 +104,12 @@ MISTAKES = [
     (
         void_as_background,
         "Void became background: an object that is predicted there counts as an error, and a "
-        "background as a hit. Void is no class.",
+        "background as a hit. Void is not a class.",
     ),
     (
         dice,
-        "This is the Dice coefficient, twice the hits over the sum of both areas: another measure, "
-        "which is always larger. IoU divides the hits by the union.",
+        "This is the Dice score, twice the hits over the sum of both areas: another measure, which "
+        "is never smaller. IoU divides the hits by the union.",
     ),
     (
         absent_in_truth,
@@ -119,7 +119,7 @@ MISTAKES = [
     (
         recall,
         "Divided by the pixels of the truth: this is recall. A prediction that paints a class over "
-        "the whole image would get 1. What was predicted too much belongs below the line, too.",
+        "the whole image would get 1. Also count the pixels that were predicted and are wrong.",
     ),
     (
         sum_in_place_of_union,

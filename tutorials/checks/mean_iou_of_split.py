@@ -36,6 +36,16 @@ def accuracy(truths, predictions, num_classes):
     return np.trace(confusion) / confusion.sum()
 
 
+def without_background(truths, predictions, num_classes):
+    return np.nanmean(iou_from_confusion(total(truths, predictions, num_classes))[1:])
+
+
+def frequency_weighted(truths, predictions, num_classes):
+    confusion = total(truths, predictions, num_classes)
+    share = confusion.sum(axis=1) / confusion.sum()
+    return np.nansum(share * iou_from_confusion(confusion))
+
+
 def last_image_only(truths, predictions, num_classes):
     return np.nanmean(by_image(truths, predictions, num_classes)[-1])
 
@@ -73,7 +83,8 @@ CASES = [
         "three images of different sizes, two classes: a large object found but for a column, a "
         "small one missed, and an image of background only",
         lambda: (*three_images(), 2),
-        "Add up the confusion matrices of the images, and compute IoU once, at the end.",
+        "Add up the confusion matrices of the images, and compute IoU once, at the end. (The "
+        "images differ in size, so you cannot stack them.)",
     ),
     (
         "the same with a column of void",
@@ -115,8 +126,18 @@ MISTAKES = [
         "is computed class by class, and each class weighs the same in the mean.",
     ),
     (
+        without_background,
+        "The background is missing. Some papers leave it out, but VOC and we do not: it is a class "
+        "like any other in the mean.",
+    ),
+    (
+        frequency_weighted,
+        "You weigh each class by its number of pixels (the frequency weighted IoU). In the mean "
+        "IoU every class counts the same.",
+    ),
+    (
         last_image_only,
-        "The last image only: the confusion matrix was begun anew for each image. It has to be "
-        "made once, before the loop.",
+        "The last image only: you start a new confusion matrix for each image. Make it once, "
+        "before the loop.",
     ),
 ]

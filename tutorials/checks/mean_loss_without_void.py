@@ -43,6 +43,12 @@ def sum_of_losses(probabilities, masks):
     return np.sum(losses(probabilities, masks)[masks != VOID])
 
 
+def binary(probabilities, masks):
+    truth = np.eye(256)[masks][..., : probabilities.shape[-1]]
+    terms = truth * np.log(probabilities) + (1 - truth) * np.log(1 - probabilities)
+    return -terms.sum(axis=-1)[masks != VOID].mean()
+
+
 def base_two(probabilities, masks):
     return expected(probabilities, masks) / np.log(2)
 
@@ -56,10 +62,11 @@ def batch(masks, num_classes):
 
 CASES = [
     (
-        "one image of 1 x 2 pixels, [[0, 1]], with the probabilities (0.5, 0.5) and (0.75, 0.25)",
-        (np.array([[[[0.5, 0.5], [0.75, 0.25]]]]), np.array([[[0, 1]]])),
-        "Pick for each pixel the probability of its own class, here 0.5 and 0.25; take the "
-        "logarithm of each, change the sign, and only then the mean.",
+        "one image of 1 x 3 pixels, [[0, 1, 1]], with the probabilities (0.8, 0.2), (0.7, 0.3) and "
+        "(0.4, 0.6)",
+        (np.array([[[[0.8, 0.2], [0.7, 0.3], [0.4, 0.6]]]]), np.array([[[0, 1, 1]]])),
+        "Pick for each pixel the probability of its own class, here 0.8, 0.3 and 0.6. Take the "
+        "logarithm of each, change the sign, and only then take the mean.",
     ),
     (
         "one image of 2 x 3 pixels, 3 classes, two of the pixels void",
@@ -100,5 +107,10 @@ MISTAKES = [
         "losses.",
     ),
     (sum_of_losses, "A sum: divide it by the number of pixels that have a label."),
+    (
+        binary,
+        "Binary cross-entropy: you also add log(1 - p) for the classes that are not the true one. "
+        "With a softmax only the true class counts.",
+    ),
     (base_two, "Base 2: `np.log2` measures in bits. Losses use the natural logarithm, `np.log`."),
 ]

@@ -46,8 +46,9 @@ CASES = [
         "[[0, 8], [12, 4]] to 4 x 4",
         (np.array([[0, 8], [12, 4]], np.uint8), 4, 4),
         "Each old pixel becomes a block of 2 x 2. Which old row does each of the four new rows "
-        "come from, which old column each new column? Index with one after the other, "
-        "mask[rows][:, columns]: two lists in one pair of brackets pick single pixels.",
+        "come from, which old column each new column? If an index is out of range, you may have "
+        "rounded up: the last centre lies in the last old row, so cut the fraction off. If the "
+        "shape is wrong: mask[rows, columns] picks single pixels, mask[rows][:, columns] does not.",
     ),
     (
         "a mask of 5 x 5 pixels, all of them different, to 3 x 3",
@@ -70,8 +71,8 @@ CASES = [
     (
         "a mask of 7 x 5 pixels with void to 16 x 12",
         lambda: (np.random.default_rng(0).choice(np.uint8([0, 3, 255]), (7, 5)), 16, 12),
-        "Void, 255, is a value as any other here. Cut the fraction off only at the end: "
-        "(i + 1/2) H / height, and then downwards.",
+        "Void, 255, is a value like any other here. Compute (i + 1/2) H / height first, and cut "
+        "the fraction off only at the end.",
     ),
 ]
 MISTAKES = [

@@ -38,6 +38,10 @@ def same_rounded_down(size, layers):
     return follow(size, layers, down_same=lambda n, k, s: n // s)
 
 
+def same_plus_one(size, layers):
+    return follow(size, layers, down_same=lambda n, k, s: n // s + 1)
+
+
 def no_overhang(size, layers):
     return follow(size, layers, up_valid=lambda n, k, s: n * s)
 
@@ -63,7 +67,12 @@ CASES = [
     (
         'a convolution of kernel 5 and stride 2, "same", on 9',
         (9, [("down", 5, 2, "same")]),
-        'With "same" the kernel plays no part: the last, incomplete stride has an output too.',
+        'With "same" the kernel does not matter: the last, incomplete stride has an output too.',
+    ),
+    (
+        'a convolution of kernel 3 and stride 2, "same", on 8',
+        (8, [("down", 3, 2, "same")]),
+        "Here the last stride is complete: 8 / 2 is a whole number, and nothing is left over.",
     ),
     (
         'a transposed convolution of kernel 3 and stride 2, "valid", on 5',
@@ -99,6 +108,11 @@ MISTAKES = [
     (
         same_rounded_down,
         'Rounded down: with "same" the last, incomplete stride has an output, too.',
+    ),
+    (
+        same_plus_one,
+        "One too many: n // s + 1 is n / s rounded up only if something is left over. When the "
+        "stride divides the size, there is no incomplete stride at the end.",
     ),
     (
         always_valid,

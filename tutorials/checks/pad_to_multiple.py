@@ -24,15 +24,23 @@ def one_halving_too_few(size, depth):
     return -size % 2 ** (depth - 1)
 
 
+def level_by_level(size, depth):
+    added = 0
+    for _ in range(depth):
+        added += size % 2
+        size = (size + size % 2) // 2
+    return added
+
+
 def new_length(size, depth):
     return size + -size % 2**depth
 
 
 CASES = [
     (
-        "a side of 49 pixels, halved 3 times",
-        (49, 3),
-        "Try by hand: which is the next length above 49 that can be halved three times, and how "
+        "a side of 39 pixels, halved 5 times",
+        (39, 5),
+        "Try by hand: which is the next length above 39 that can be halved five times, and how "
         "far is it?",
     ),
     (
@@ -54,7 +62,7 @@ CASES = [
 MISTAKES = [
     (
         remainder,
-        "The remainder itself: so many pixels are too many for the multiple below. How many are "
+        "That is the remainder: so many pixels are too many for the multiple below. How many are "
         "missing to the one above?",
     ),
     (
@@ -63,12 +71,17 @@ MISTAKES = [
     ),
     (
         twice_the_depth,
-        "Multiples of 2 * depth: each halving divides what the one before has left. Three halvings "
-        "in a row divide by how much?",
+        "Multiples of 2 * depth: each halving divides what the one before has left. By how much do "
+        "three halvings in a row divide?",
     ),
     (
         one_halving_too_few,
-        "One halving too few: depth 3 means three poolings, the first one included.",
+        "One halving too few: depth 3 means three poolings, including the first one.",
+    ),
+    (
+        level_by_level,
+        "One pixel for each odd level: you pad again at every scale. But we pad only once, at the "
+        "input. A pixel that is missing after two halvings is worth four pixels there.",
     ),
     (
         new_length,

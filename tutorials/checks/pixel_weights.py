@@ -66,12 +66,12 @@ CASES = [
     (
         "one mask with void, [[0, 0, 0, 1], [1, 255, 2, 2]]",
         (np.array([[[0, 0, 0, 1], [1, 255, 2, 2]]]),),
-        "N is 7: void is not counted. K is 3: void is no class. A void pixel weighs 0.",
+        "N is 7: void is not counted. K is 3: void is not a class. A void pixel weighs 0.",
     ),
     (
         "classes with a gap, [[0, 0, 3, 255], [0, 0, 3, 3]]",
         (np.array([[[0, 0, 3, 255], [0, 0, 3, 3]]]),),
-        "Only 0 and 3 occur, so that K is 2. A class without pixels must not lead to a division by "
+        "Only 0 and 3 occur, so K is 2. A class without pixels must not lead to a division by "
         "zero.",
     ),
     (
@@ -126,7 +126,7 @@ MISTAKES = [
     ),
     (
         each_mask_alone,
-        "Mask by mask: you count in each mask alone, so that the same class has different weights "
+        "Mask by mask: you count in each mask alone, so the same class has different weights "
         "in two images of a batch. Count over all of them.",
     ),
 ]

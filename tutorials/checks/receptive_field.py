@@ -24,6 +24,13 @@ def own_stride_only(layers):
     return 1 + sum((kernel - 1) * dilation * stride for kernel, stride, dilation in layers)
 
 
+def from_the_wrong_end(layers):
+    field = 1
+    for kernel, stride, dilation in layers:
+        field = (field - 1) * stride + (kernel - 1) * dilation + 1
+    return field
+
+
 def last_stride_only(layers):
     field, before = 1, 1
     for kernel, stride, dilation in layers:
@@ -74,6 +81,12 @@ CASES = [
         "there already?",
     ),
     (
+        "a stride in the middle: (3, 1, 1), (5, 2, 1), (2, 1, 1)",
+        ([(3, 1, 1), (5, 2, 1), (2, 1, 1)],),
+        "The first two layers see 3 + 4 pixels. The last one adds one output of the second layer "
+        "to that: how many pixels further to the right does that output read?",
+    ),
+    (
         "the first layer with a stride: (5, 2, 1), (3, 1, 1)",
         ([(5, 2, 1), (3, 1, 1)],),
         "The first layer sees 5 pixels. The second adds two outputs of the first to that: how many "
@@ -83,14 +96,14 @@ CASES = [
         "the classifier of the chapter: (3, 1, 1), (3, 2, 1), (3, 2, 1), (3, 1, 1)",
         ([(3, 1, 1), (3, 2, 1), (3, 2, 1), (3, 1, 1)],),
         "It must be the window, 17. Keep a second number beside the field: the distance in the "
-        "image of two neighbours on the present map. Which one of the two is brought up to date "
+        "image of two neighbours on the present map. Which one of the two do you update "
         "first?",
     ),
     (
         "the dense network of the chapter: (3, 1, 1), (3, 1, 1), (3, 1, 2), (3, 1, 4)",
         ([(3, 1, 1), (3, 1, 1), (3, 1, 2), (3, 1, 4)],),
         "17 again. Here all neighbours on the maps are neighbours in the image; only the taps "
-        "stand apart.",
+        "are spread out.",
     ),
     (
         "strides and dilations mixed: (5, 2, 1), (3, 3, 2), (4, 1, 3), (2, 2, 1)",
@@ -112,8 +125,14 @@ MISTAKES = [
     ),
     (
         own_stride_included,
-        "Own stride included: you brought the jump up to date before you used it. The taps of a "
+        "Own stride included: you updated the jump before you used it. The taps of a "
         "layer read the map below, which that layer's own stride has not touched.",
+    ),
+    (
+        from_the_wrong_end,
+        "From the wrong end: (r - 1) * stride + (kernel - 1) * dilation + 1 is the step from an "
+        "output back towards the image, so it has to begin with the last layer. (Or go forwards, "
+        "and keep the jump in a second variable.)",
     ),
     (
         last_stride_only,
@@ -127,8 +146,8 @@ MISTAKES = [
     ),
     (
         dilation_ignored,
-        "Dilation ignored: you get what these layers would see with dilation 1. Taps that stand d "
-        "places apart reach d times as far.",
+        "Dilation ignored: you get what these layers would see with dilation 1. Taps that are d "
+        "positions apart reach d times as far.",
     ),
     (
         dilation_kept,
@@ -137,7 +156,7 @@ MISTAKES = [
     ),
     (
         strides_added,
-        "Strides added: the jump is their product. After two strides of 2 neighbours stand 4 "
+        "Strides added: the jump is their product. After two strides of 2 neighbours are 4 "
         "pixels apart, and a stride of 1 changes nothing.",
     ),
     (

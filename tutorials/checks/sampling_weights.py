@@ -52,6 +52,11 @@ def frequent_preferred(mask):
     return (weights / weights.sum()).reshape(mask.shape)
 
 
+def whole_numbers(mask):
+    """In an array of the mask's type every fraction becomes 0."""
+    return expected(mask).astype(mask.dtype)
+
+
 def arguments(rows):
     return lambda: (np.array(rows, np.uint8),)
 
@@ -96,15 +101,20 @@ MISTAKES = [
     ),
     (
         void_as_class,
-        "Void is drawn as if it were a class. Nobody knows what these pixels show: they get 0.",
+        "Void is drawn as if it were a class. These pixels have no label: they get 0.",
     ),
     (
         void_counted,
-        "Void gets nothing, but it is counted as a class, so that the sum stays below 1.",
+        "Void gets nothing, but it is counted as a class, so the sum stays below 1.",
     ),
     (
         absent_counted,
         "Classes that do not occur are counted: their share is lost, and the sum stays below 1.",
+    ),
+    (
+        whole_numbers,
+        "All zeros: your array holds whole numbers, and there every fraction becomes 0. "
+        "`np.zeros_like(mask)` takes over the mask's type, uint8; `np.zeros(mask.shape)` does not.",
     ),
     (
         frequent_preferred,

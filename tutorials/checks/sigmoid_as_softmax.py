@@ -39,8 +39,8 @@ CASES = [
     (
         "one logit, z = [2.0]",
         (np.array([2.0]),),
-        "Put a 0 beside z, exponentiate both, and divide by the sum of the two. The answer has the "
-        "shape (1, 2).",
+        "Put a 0 next to z, exponentiate both, and divide by the sum of the two. The answer has "
+        "the shape (1, 2).",
     ),
     (
         "three logits, z = [-1.0, 0.5, 3.0]",
@@ -68,7 +68,7 @@ MISTAKES = [
     ),
     (
         minus_z_and_z,
-        "Logits -z and z: their difference is 2 z, so that you computed the sigmoid of 2 z. Which "
+        "Logits -z and z: their difference is 2 z, so you computed the sigmoid of 2 z. Which "
         "logit has the background?",
     ),
     (

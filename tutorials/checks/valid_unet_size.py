@@ -93,8 +93,8 @@ CASES = [
 MISTAKES = [
     (
         image_divisible,
-        "You test whether the image can be halved so often. That is for padded convolutions; here "
-        "the side is another one before each pooling. Test it there.",
+        "You test whether the image can be halved that often. That is for padded convolutions. "
+        "Here the side changes before each pooling, so test it there.",
     ),
     (
         one_convolution,
@@ -102,8 +102,8 @@ MISTAKES = [
     ),
     (
         no_bottom,
-        "The bottom is missing: between the last pooling and the first doubling there is a block, "
-        "too.",
+        "The bottom is missing: there is also a block between the last pooling and the first "
+        "doubling.",
     ),
     (
         odd_rounded_down,

@@ -27,6 +27,18 @@ def scaled(images):
     return images[..., ::-1] / 255 - BGR_MEANS
 
 
+def zero_to_one(images):
+    return images / 255
+
+
+def bgr_zero_to_one(images):
+    return images[..., ::-1] / 255
+
+
+def minus_one_to_one(images):
+    return images / 127.5 - 1
+
+
 def rows_reversed(images):
     return images[::-1] - BGR_MEANS
 
@@ -43,7 +55,7 @@ CASES = [
         "one pixel with red 200, green 100, blue 50",
         (np.array([200.0, 100.0, 50.0]),),
         "Do it on paper: which number comes first after the reversal, and which mean is its own? "
-        "(The channels are the last axis, whatever stands before it: `images[..., 0]`.)",
+        "(The channels are the last axis, whatever comes before it: `images[..., 0]`.)",
     ),
     (
         "an image of 2 x 2 pixels, uint8",
@@ -55,7 +67,7 @@ CASES = [
         "a batch of two images, floats, write-protected",
         protected_batch,
         "Do you write into the array that you were given, or into a view of it, which is what "
-        "`images[..., ::-1]` is? Then whoever calls you twice has it done twice. Make a new array.",
+        "`images[..., ::-1]` is? If you are called twice, it is then done twice. Make a new array.",
     ),
 ]
 MISTAKES = [
@@ -72,7 +84,7 @@ MISTAKES = [
     (
         red_mean_from_blue,
         "The channels are reversed, but blue lost the mean of red and red that of blue: the means "
-        "have to stand in the order of the channels from which they are subtracted.",
+        "must have the same order as the channels from which you subtract them.",
     ),
     (
         scaled,
@@ -80,8 +92,23 @@ MISTAKES = [
         "scaling.",
     ),
     (
+        zero_to_one,
+        "Values in 0..1: many networks want that, but not VGG16. It was trained on 0..255, in BGR, "
+        "with the means subtracted.",
+    ),
+    (
+        bgr_zero_to_one,
+        "The order is right, but the values are in 0..1. VGG16 was trained on 0..255 with the "
+        "means subtracted; nothing is divided.",
+    ),
+    (
+        minus_one_to_one,
+        "Values in -1..1: that is for MobileNet or Inception. VGG16 subtracts the mean of each "
+        "channel, in BGR, and divides nothing.",
+    ),
+    (
         rows_reversed,
-        "The first axis is reversed: the image stands on its head (or the batch runs backwards). "
+        "The first axis is reversed: the image is upside down (or the batch runs backwards). "
         "The channels are the last axis.",
     ),
 ]

@@ -1,7 +1,7 @@
 """Chapter 6: the kernel of bilinear interpolation.
 
 Why: a transposed convolution that begins as interpolation enlarges a map sensibly before it has
-learned anything. The fully convolutional networks of 2015 begin in this way, and so does
+learned anything. The fully convolutional networks of 2015 begin like this, and so does
 `build_vgg_transfer`.
 """
 
@@ -11,11 +11,11 @@ import numpy as np
 def bilinear_kernel(stride):
     """Computes the kernel with which a transposed convolution interpolates.
 
-    The kernel has 2 * stride places on each side, numbered k = 0, 1, ... from the left. The middle
-    of place k lies at (k + 0.5) / stride, so that the kernel reaches from 0 to 2 and its centre is
-    at 1. Along one side the weight is a tent: 1 at the centre, falling in a straight line to 0 at
-    both ends, that is 1 - |(k + 0.5) / stride - 1|. The kernel is the product of the tent downwards
-    and the tent to the right.
+    The kernel has 2 * stride weights on each side, numbered k = 0, 1, ... from the left. The middle
+    of weight k is at (k + 0.5) / stride, so the kernel reaches from 0 to 2, and its centre is at 1.
+    Along one side the weights form a tent: 1 at the centre, falling in a straight line to 0 at both
+    ends. As a formula, 1 - |(k + 0.5) / stride - 1|. The kernel is the product of the tent
+    downwards and the tent to the right.
 
     For instance stride 2 has the tent (1/4, 3/4, 3/4, 1/4), and the corner of the kernel is 1/16.
 

@@ -1,7 +1,7 @@
 """Chapter 1: the share of each class.
 
-Why: the shares say what an all-background answer scores, and which classes a network will hardly
-ever see. Void has to stay out, or the shares of a data set with wide contours look smaller.
+Why: the shares tell you what an all-background answer scores, and which classes a network will
+hardly ever see. Leave void out; otherwise the shares of a data set with wide contours look smaller.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 def class_shares(masks, num_classes):
     """Computes which share of the labelled pixels each class has, over a whole data set.
 
-    A pixel counts as labelled if it is not void (255). All masks together are one heap of pixels: a
+    A pixel counts as labelled if it is not void (255). Take the pixels of all masks together: a
     large mask counts for more than a small one.
 
     For instance the masks [[0, 0, 1]] and [[0, 255]] have four labelled pixels, three of class 0

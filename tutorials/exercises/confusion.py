@@ -10,7 +10,7 @@ import numpy as np
 def confusion(truth, prediction, num_classes):
     """Counts pixels by true and predicted class, without a loop over pixels or classes.
 
-    (A loop gives the right counts, too; the check cannot see that you wait for them.)
+    (A loop also gives the right counts. The check cannot see that you wait for them.)
 
     Number the pairs (t, p) as the cells of a table with C columns are numbered, row by row: the
     pair has the number t * C + p. Then count how often each number occurs (`numpy.bincount`), and

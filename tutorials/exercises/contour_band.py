@@ -1,7 +1,7 @@
 """Chapter 5: the band around the contours, by NumPy.
 
-Why: a pixel lies near a contour where the labels around it are not all the same. This is the whole
-of what `cv2.dilate` and `cv2.erode` did in the chapter.
+Why: a pixel is near a contour if the labels around it are not all the same. This is all that
+`cv2.dilate` and `cv2.erode` did in the chapter.
 """
 
 import numpy as np
@@ -10,16 +10,16 @@ import numpy as np
 def contour_band(mask, width):
     """Finds the pixels near a contour, without OpenCV.
 
-    A pixel lies in the band if a pixel with another label is at most `width` rows and at most
-    `width` columns away: in the square of side 2 * width + 1 around it, corners included. What
-    would be outside of the image does not count. Void (255) is a label as any other.
+    A pixel is in the band if a pixel with another label is at most `width` rows and at most
+    `width` columns away: in the square of side 2 * width + 1 around it, including its corners.
+    Nothing outside the image counts. Void (255) is a label like any other.
 
-    For instance in the row 0 0 0 0 7 7 7 7 with width 1 the two pixels in the middle lie in the
-    band, with width 2 the four in the middle.
+    For instance in the row 0 0 0 0 7 7 7 7 the two pixels in the middle are in the band with width
+    1, and the four in the middle with width 2.
 
     Helpful: `np.pad` with one of its modes, and
     `np.lib.stride_tricks.sliding_window_view(array, (n, n))`, which gives the n x n square at each
-    place as (rows, columns, n, n). Loops will do as well.
+    position as (rows, columns, n, n). Loops also work.
 
     Args:
         mask: (H, W) uint8 of labels.

@@ -1,8 +1,8 @@
 """Chapter 4: a convolution as a matrix.
 
-Why: whoever has the matrix of a convolution has the transposed convolution, too: it is `matrix.T`.
-The chapter makes the matrix by trying out unit vectors; written directly, it shows what stride and
-padding do to it.
+Why: if you have the matrix of a convolution, you also have the transposed convolution: it is
+`matrix.T`. The chapter finds the matrix with unit vectors. Write it directly, and you see what
+stride and padding do to it.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def convolution_matrix(kernel, size, stride, pad):
     Args:
         kernel: list of K numbers.
         size: how many numbers the signal has.
-        stride: by how many places the kernel moves from one output to the next.
+        stride: by how many numbers the kernel moves from one output to the next.
         pad: how many zeros are added on either side.
 
     Returns:

@@ -1,7 +1,7 @@
 """Chapter 6: count what is trained.
 
-Why: "is the encoder really frozen?" is answered by one number, the count of trainable parameters,
-if one knows which number to expect.
+Why: is the encoder really frozen? One number tells you, the count of trainable parameters, if you
+know which number to expect.
 """
 
 
@@ -10,9 +10,8 @@ def count_trainable(layers):
 
     - A convolution has a kernel of size x size x inputs weights for each of its filters and, where
       `bias` is True, one more number for each filter.
-    - A batch normalisation has four numbers for each channel: a scale and a shift, which are
-      learned, and a mean and a variance, which are statistics of the data: the optimiser never
-      changes them.
+    - A batch normalisation has four numbers for each channel. Its scale and shift are learned. Its
+      mean and variance are statistics of the data, and the optimiser never changes them.
     - A layer with `trainable` False is frozen: nothing in it is trained.
 
     For instance a trainable convolution of size 3 from 3 channels to 64 with a bias has

@@ -1,16 +1,16 @@
 """Chapter 5: crop a skip connection.
 
-Why: with convolutions that are not padded the encoder's map is larger than the decoder's. To lie
-side by side at the same place of the image, the two must be aligned at their middles.
+Why: with convolutions that are not padded, the encoder's map is larger than the decoder's. Before
+you concatenate them, align the two at their middles, so they show the same part of the image.
 """
 
 
 def crop_skip(skip, height, width):
     """Cuts the middle out of an encoder's map.
 
-    Where the number of rows to remove is odd, the additional one is removed at the bottom; where
-    the number of columns is, at the right. For instance 7 rows become 4: one is removed at the
-    top and two at the bottom.
+    If the number of rows to remove is odd, the additional one goes at the bottom. If the number of
+    columns is odd, it goes at the right. For instance 7 rows become 4: one is removed at the top
+    and two at the bottom.
 
     Args:
         skip: (B, H, W, C) array, the encoder's map.

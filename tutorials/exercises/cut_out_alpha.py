@@ -1,7 +1,7 @@
-"""Chapter 8: an object on transparent ground.
+"""Chapter 8: an object on a transparent background.
 
-Why: this is what most people want a segmentation for. Three channels of colour and a fourth, alpha,
-which says how opaque a pixel is: that is all a cut-out is.
+Why: this is what most people want a segmentation for. A cut-out has three channels of colour and a
+fourth one, alpha, which says how opaque each pixel is.
 """
 
 import numpy as np
@@ -11,14 +11,14 @@ def cut_out_alpha(image, labels, keep):
     """Cuts the objects of chosen classes out of an image.
 
     The fourth channel of the result, alpha, is 255 (opaque) where the label is one of `keep`, and 0
-    (transparent) elsewhere. Transparent pixels are black, too: a colour that cannot be seen can
-    still be read from the file, for instance the faces in the background.
+    (transparent) elsewhere. Transparent pixels are also black. Otherwise anyone could still read
+    from the file what you cannot see, for instance the faces in the background.
 
     For instance image [[[10, 20, 30], [40, 50, 60]]], labels [[0, 8]], keep [8]:
     [[[0, 0, 0, 0], [40, 50, 60, 255]]].
 
     Args:
-        image: (H, W, 3) uint8, RGB; it must not be changed.
+        image: (H, W, 3) uint8, RGB. Do not change it.
         labels: (H, W) uint8 of class indices.
         keep: list of the class indices to keep.
 

@@ -10,7 +10,7 @@ import numpy as np
 def dilate_kernel(kernel, dilation):
     """Makes the plain kernel that does what `kernel` does with a dilation.
 
-    Neighbouring taps come to stand `dilation` places apart, along both axes, with zeros between
+    Neighbouring taps are `dilation` positions apart in it, along both axes, with zeros between
     them. The outermost taps stay at the border of the new kernel: no zeros are added outside.
 
     For instance with a dilation of 2
@@ -25,6 +25,6 @@ def dilate_kernel(kernel, dilation):
 
     Returns:
         NumPy array with two axes. From the first tap of an axis to the last there are as many
-        places as the function `convolve` of the chapter calls `reach`.
+        positions as the function `convolve` of the chapter calls `reach`.
     """
     raise NotImplementedError

@@ -8,8 +8,9 @@ classifier into those of a network for whole images. The weights are just copied
 def dilations_for_strides(strides):
     """Says which dilation each layer has in the dense network.
 
-    In the dense network every layer visits every place (stride 1). What a layer of the classifier
-    found side by side, its counterpart finds as far apart as the layers before it had moved it.
+    In the dense network every layer visits every position (stride 1). So the
+    values that a layer of the classifier read side by side are now further apart, by the strides of
+    the layers before it.
 
     For instance the strides 1, 2, 2 give the dilations 1, 1, 2: nothing with a stride comes before
     the first two layers, and one stride of 2 before the third.

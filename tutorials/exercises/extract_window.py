@@ -1,7 +1,7 @@
 """Chapter 2: cut a window out of an image.
 
-Why: the window is the whole world of the classifier. Whoever cuts it one pixel off, or with another
-border than in training, asks the network a question that it has not learned to answer.
+Why: the window is all that the classifier sees. If you cut it one pixel off, or fill the border in
+another way than in training, you ask the network a question that it has not learned to answer.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Chapter 8: the mean IoU of a split.
 
-Why: the mean IoU of papers comes from counts over all images. The mean of the images' own numbers
-is another measure, and the two must not stand in one table.
+Why: the mean IoU in papers comes from counts over all images. The mean of the images' own scores is
+a different measure, so never put the two into one table.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Chapter 1: resize a mask.
 
-Why: this is the way to resize a mask that invents no classes, and it comes down to choosing rows
-and columns. Whoever chooses them by corners instead of centres shifts the mask against its image,
-by so little that nobody notices.
+Why: this way to resize a mask invents no classes, and all you have to do is choose rows and
+columns. If you choose them by corners instead of centres, you shift the mask against its image, by
+so little that nobody notices.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 def nearest_resize(mask, height, width):
     """Resizes a mask by the nearest neighbour: a new pixel is the old one that its centre lies in.
 
-    The centre of new row i, of `height` rows, is at i + 1/2. In the old mask of H rows this place
-    is at (i + 1/2) H / height. Old row k reaches from k to k + 1; a centre that lies just between
-    two rows belongs to the one with the larger number. The same goes for the columns.
+    The centre of new row i, of `height` rows, is at i + 1/2. In the old mask of H rows this is at
+    (i + 1/2) H / height. Old row k reaches from k to k + 1; a centre that lies just between
+    two rows belongs to the one with the larger number. The same holds for the columns.
 
-    For instance [[5, 6, 7, 8, 9]], resized to height 1 and width 2, has its new centres at the old
-    places 1.25 and 3.75: the result is [[6, 8]].
+    For instance [[5, 6, 7, 8, 9]], resized to height 1 and width 2, has its new centres at 1.25 and
+    3.75 in old pixels: the result is [[6, 8]].
 
     Args:
         mask: (H, W) uint8.

@@ -1,4 +1,4 @@
-"""Chapter 4: how many stamps each place gets.
+"""Chapter 4: how many stamps each position gets.
 
 Why: where these counts alternate, a decoder tends to draw checkerboards. Counting shows it before
 any training, for a single layer and for several.
@@ -10,8 +10,8 @@ def overlap_counts(size, layers):
 
     In one dimension and without padding. Input i of a layer stamps the outputs
     i * stride, i * stride + 1, ..., i * stride + kernel - 1. A stamp of the first layer counts 1.
-    A place at which several stamps have arrived passes on its count: if two have, then each stamp
-    that it makes in the next layer counts 2.
+    A position at which several stamps have arrived passes on its count: if two have, then each
+    stamp that it makes in the next layer counts 2.
 
     For instance `overlap_counts(3, [(3, 2)])` is [1, 1, 2, 1, 2, 1, 1].
 

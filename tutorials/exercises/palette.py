@@ -1,7 +1,7 @@
 """Chapter 1: the palette from the bit pattern.
 
-Why: whoever knows the pattern never needs a table of colours, and sees at a glance that (128, 0, 0)
-is class 1, in any data set that follows VOC.
+Why: if you know the pattern you never need a table of colours, and you see at a glance that
+(128, 0, 0) is class 1, in any data set that follows VOC.
 """
 
 

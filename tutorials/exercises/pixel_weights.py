@@ -8,7 +8,7 @@ import numpy as np
 
 
 def pixel_weights(masks):
-    """Computes a weight for each pixel, such that each class weighs the same in all.
+    """Computes a weight for each pixel, so that each class weighs the same in total.
 
     Count over all masks of the batch together: let N be the number of pixels that are not void, n
     that of the pixels of a class, and K the number of classes that occur. Each pixel of this class

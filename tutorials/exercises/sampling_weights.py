@@ -1,7 +1,7 @@
 """Chapter 2: draw pixels so that all classes are equally likely.
 
 Why: a pixel drawn blindly is nearly always background. With these weights a network sees each class
-equally often, without a change to the loss; the same idea serves wherever classes are unequal.
+equally often, without a change to the loss. The same idea helps wherever classes are unequal.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """Chapter 2: how much two windows have in common.
 
 Why: the share of pixels that neighbouring windows both read is the share of the work that a sliding
-window does again; chapter 3 is about not doing it.
+window repeats; chapter 3 is about not repeating it.
 """
 
 
 def shared_work(window, rows, columns):
-    """Computes the share of a window's pixels that lie in another window, too.
+    """Computes the share of a window's pixels that also lie in another window.
 
     For instance, with a window of 3 and the other one a column to the right, 2 of the 3 columns are
     shared: 6 of 9 pixels, 2/3. With the other one six columns to the right nothing is shared: 0.

@@ -11,9 +11,9 @@ def sigmoid_as_softmax(z):
     """Turns the logits of one channel into the probabilities of two classes.
 
     The probabilities are the softmax over the logits 0 (background) and z (object). The exponential
-    of a large number is infinite in floating point, and infinity divided by infinity is no number;
-    so the function has to be written such that nothing large is ever exponentiated. (A softmax does
-    not change if the same number is subtracted from all its logits.)
+    of a large number is infinite in floating point, and infinity divided by infinity is not a
+    number. So never exponentiate anything large. (A softmax does not change if you subtract the
+    same number from all its logits.)
 
     For instance z = [0, 1.0986] gives [[0.5, 0.5], [0.25, 0.75]].
 

@@ -1,12 +1,12 @@
 """Chapter 5: the size of the paper's answer.
 
-Why: without padding the answer is smaller than the image, and most sizes do not fit at all. Whoever
-cuts a large image into tiles has to know both.
+Why: without padding the answer is smaller than the image, and most sizes do not fit at all. You
+have to know both before you cut a large image into tiles.
 """
 
 
 def valid_unet_size(size, depth):
-    """Computes the side of what the paper's U-Net answers for a square image.
+    """Computes the side of the answer that the paper's U-Net gives for a square image.
 
     Along one side:
 
@@ -23,10 +23,10 @@ def valid_unet_size(size, depth):
 
     Args:
         size: side of the image in pixels, a whole number from 1.
-        depth: how often the network halves the resolution, a whole number from 1.
+        depth: how many times the network halves the resolution, a whole number from 1.
 
     Returns:
-        The side of the answer in pixels; 0 where a side is odd before a pooling, or where no pixel
-        is left.
+        The side of the answer in pixels, an int; 0 if a side is odd before a pooling, or if no
+        pixel is left.
     """
     raise NotImplementedError

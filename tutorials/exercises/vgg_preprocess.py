@@ -1,7 +1,7 @@
 """Chapter 6: VGG's preprocessing.
 
-Why: a pretrained network knows images only in the form in which it was trained on them. Whoever has
-written that form down once recognises every way of getting it wrong.
+Why: a pretrained network knows images only in the form in which it was trained on them. Once you
+have written that form down, you will recognise every way of getting it wrong.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def vgg_preprocess(images):
 
     Args:
         images: (..., 3) NumPy array, RGB, 0..255, of whole numbers (uint8) or floats: one pixel
-            (3,), an image (H, W, 3) or a batch (B, H, W, 3). It must stay as it is.
+            (3,), an image (H, W, 3) or a batch (B, H, W, 3). Do not change it.
 
     Returns:
         (..., 3) array of floats, BGR, the means subtracted.

@@ -4,6 +4,6 @@ import numpy as np
 
 
 def bilinear_kernel(stride):
-    places = (np.arange(2 * stride) + 0.5) / stride
-    tent = 1 - np.abs(places - 1)
+    middles = (np.arange(2 * stride) + 0.5) / stride
+    tent = 1 - np.abs(middles - 1)
     return np.outer(tent, tent)

@@ -1,4 +1,4 @@
-"""Chapter 8: an object on transparent ground."""
+"""Chapter 8: an object on a transparent background."""
 
 import numpy as np
 

@@ -1,0 +1,321 @@
+// The playground: the reader's photograph and the reader's own model. Nothing leaves the page: the
+// files are read here, and a worker made of this page's own source computes.
+
+var live = window.live || {};
+
+live.playground = function (figure) {
+  const { colour } = live.photo();
+  const SHOWN = 1200; // pixels; the longest side of a canvas
+  const state = { photo: null, model: null, worker: null };
+
+  // ------------------------------------------------------------------------- what the reader sees
+
+  const panel = element("div", { className: "live-panel" });
+  panel.innerHTML = `
+    <div class="live-files">
+      <label>1. Your model <input type="file" accept=".keras" data-choose="model"></label>
+      <label>2. Your photograph <input type="file" accept="image/*" data-choose="photo"></label>
+      <button type="button" data-example hidden>Use the photograph below</button>
+    </div>
+    <p class="live-hint">Or drop both files anywhere in this frame. They are read in this page and
+      never leave it: nothing is sent over the network.</p>
+    <p role="status" data-status>Choose a model and a photograph.</p>
+    <progress max="1" value="0" aria-label="Progress of the network" hidden></progress>
+    <div data-result hidden>
+      <div class="live-pictures"></div>
+      <div class="live-shares">
+        <table>
+          <caption>What the photograph is made of, by the model's labels</caption>
+          <thead><tr><th scope="col">class</th><th scope="col">share of the pixels</th></tr></thead>
+          <tbody></tbody>
+        </table>
+      </div>
+      <p data-absent></p>
+    </div>`;
+  const find = (selector) => panel.querySelector(selector);
+  const progress = find("progress");
+  const result = find("[data-result]");
+  const still = figure.querySelector("img");
+
+  const canvases = ["Label map", "Overlay", "Cut-out"].map((title) => {
+    const picture = element("figure");
+    const canvas = element("canvas");
+    canvas.setAttribute("role", "img");
+    picture.append(canvas, element("figcaption", { textContent: title }));
+    find(".live-pictures").append(picture);
+    return canvas;
+  });
+
+  function element(tag, properties = {}) {
+    return Object.assign(document.createElement(tag), properties);
+  }
+
+  function say(text, wrong = false) {
+    find("[data-status]").textContent = text;
+    find("[data-status]").classList.toggle("live-wrong", wrong);
+  }
+
+  // ------------------------------------------------------------------------------- the two files
+
+  // A photograph as a canvas sees it, on white, turned upright: {name, height, width, data}.
+  // Its pixels are taken as they are in the file, without the screen's colours.
+  async function readPhoto(file) {
+    let bitmap;
+    try {
+      bitmap = await createImageBitmap(file, {
+        colorSpaceConversion: "none",
+        premultiplyAlpha: "none",
+        imageOrientation: "from-image",
+      });
+    } catch {
+      throw new Error("is not an image that this browser can decode");
+    }
+    const { width, height } = bitmap;
+    const canvas = element("canvas", { width, height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "white";
+    context.fillRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    try {
+      return { height, width, data: context.getImageData(0, 0, width, height).data };
+    } catch {
+      throw new Error(`has ${width} x ${height} pixels, more than this browser can draw`);
+    }
+  }
+
+  async function choose(kind, file) {
+    if (!file) return;
+    stop(); // now, so that an old answer is never shown beside a new file
+    try {
+      if (kind === "model") {
+        state.model = null;
+        state.model = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+      } else {
+        state.photo = null;
+        state.photo = { name: file.name, ...(await readPhoto(file)) };
+      }
+    } catch (error) {
+      say(`${file.name}: ${error.message}.`, true);
+      return;
+    }
+    compute();
+  }
+
+  const isModel = (file) => !file.type.startsWith("image/");
+
+  // -------------------------------------------------------------------------------- the network
+
+  function stop() {
+    state.worker?.terminate();
+    state.worker = null;
+    progress.hidden = true;
+    result.hidden = true;
+  }
+
+  // A new worker for each run: to choose another file is to stop the run before.
+  function compute() {
+    stop();
+    const { model, photo } = state;
+    if (!model) {
+      say(`${photo.name} is here. Now choose a model: the best.keras that you trained.`);
+      return;
+    }
+    say(`Reading ${model.name} ...`);
+    progress.hidden = false;
+    progress.value = 0;
+    const parts = ["kerasFile", "engine", "photo"].map((name) => `live.${name} = ${live[name]};`);
+    const source = `"use strict"; const live = {}; ${parts.join("\n")} (${work})();`;
+    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const worker = new Worker(address);
+    state.worker = worker;
+    worker.onmessage = ({ data: message }) => {
+      if (message.progress !== undefined) {
+        if (progress.value === 0) say(`${model.name} is looking at ${photo.name} ...`);
+        progress.value = message.progress;
+        return;
+      }
+      URL.revokeObjectURL(address);
+      stop();
+      if (message.error) say(`${model.name}: ${message.error}.`, true);
+      else if (!photo) say(`${describe(model, message)} Now choose a photograph.`);
+      else show(model, photo, message);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      URL.revokeObjectURL(address);
+      stop();
+      say(`${model.name}: cannot be run (${event.message}).`, true);
+    };
+    worker.postMessage({ bytes: model.bytes, photo });
+  }
+
+  // Runs in the worker, where `live` holds the parts above and nothing else of the page is known.
+  function work() {
+    const { readKeras } = live.kerasFile();
+    const { run, toDense, allLayers, check } = live.engine();
+    const { DEFAULT_SIZE, LARGEST_SIZE, letterbox, argmax } = live.photo();
+
+    // A model that labels every pixel, and what it remembers of its classes.
+    function prepare(model) {
+      check(model);
+      const last = model.layers.find(({ kind }) => kind === "ClassProbabilities");
+      const { classes = null, members = null, image_size: size = null } = last?.config ?? {};
+      const input = model.layers.find(({ kind }) => kind === "InputLayer");
+      const sides = input?.config.batch_shape?.slice(1) ?? [];
+      if (sides.length !== 3 || sides[2] !== 3 || model.outputs.length !== 1) {
+        throw new Error("it does not label the pixels of an RGB image");
+      }
+      const windows = model.layers.some(({ kind }) => kind === "Flatten"); // a patch classifier
+      return { model: windows ? toDense(model) : model, memory: { classes, members }, size };
+    }
+
+    async function answer({ bytes, photo }) {
+      const { model, memory, size: trained } = prepare(await readKeras(bytes));
+      if (!photo) return { ...memory, layers: allLayers(model).length };
+      const size = trained ?? Math.min(DEFAULT_SIZE, Math.max(photo.height, photo.width));
+      if (!(size >= 1 && size <= LARGEST_SIZE)) {
+        throw new Error(`it wants images of ${size} pixels, and a page can hold ${LARGEST_SIZE}`);
+      }
+      const total = allLayers(model).length;
+      let done = 0;
+      const start = performance.now();
+      const [square] = run(model, letterbox(photo, size), () => {
+        done += 1;
+        postMessage({ progress: done / total });
+      });
+      if (!square.data.every(Number.isFinite)) throw new Error("it gives NaN or infinity");
+      const seconds = (performance.now() - start) / 1000;
+      const channels = square.shape[2];
+      if (square.shape[0] !== size || square.shape[1] !== size || channels > 255) {
+        throw new Error("it does not label the pixels of an RGB image");
+      }
+      const names = Object.keys(memory.classes ?? {});
+      if (names.length && names.length !== channels) {
+        throw new Error(`it has ${channels} outputs and ${names.length} names for them`);
+      }
+      return { labels: argmax(square, photo), channels, ...memory, size, seconds };
+    }
+
+    onmessage = async ({ data }) => {
+      try {
+        postMessage(await answer(data));
+      } catch (error) {
+        // What is not one of our own sentences comes from a file whose numbers make no sense.
+        const ours = error.constructor === Error;
+        postMessage({ error: ours ? error.message : `it is damaged (${error.message})` });
+      }
+    };
+  }
+
+  // ---------------------------------------------------------------------------------- the answer
+
+  function describe(model, { classes, layers }) {
+    const names = classes ? `It knows ${Object.keys(classes).join(", ")}.` : "";
+    return `${model.name} is here, a network of ${layers} layers. ${names}`;
+  }
+
+  function show(model, photo, { labels, channels, classes, members, size, seconds }) {
+    const names = classes ? Object.keys(classes) : Array.from({ length: channels }, (_, i) => `class ${i}`);
+    const colours = names.map((name, i) => colour(classes ? classes[name] : i));
+    const counts = new Array(channels).fill(0);
+    for (const label of labels) counts[label] += 1;
+
+    const percent = (count) => `${((100 * count) / labels.length).toFixed(1)} %`;
+    const present = names.map((_, c) => c).filter((c) => counts[c] > 0);
+    present.sort((a, b) => counts[b] - counts[a]);
+    const rows = present.map((c) => {
+      const row = element("tr");
+      const name = element("th", { scope: "row", textContent: names[c] });
+      const swatch = element("span", { className: "live-swatch" });
+      swatch.style.background = `rgb(${colours[c]})`;
+      name.prepend(swatch);
+      const merged = members?.[names[c]] ?? [];
+      if (merged.length > 1) name.append(` (${merged.join(", ")})`);
+      row.append(name, element("td", { textContent: percent(counts[c]) }));
+      row.dataset.pixels = counts[c];
+      return row;
+    });
+    find("tbody").replaceChildren(...rows);
+    const absent = names.filter((_, c) => counts[c] === 0);
+    find("[data-absent]").textContent = absent.length ? `Not found: ${absent.join(", ")}.` : "";
+
+    draw(photo, labels, colours);
+    const summary = present.map((c) => `${names[c]} ${percent(counts[c])}`).join(", ");
+    const descriptions = [
+      `Label map of ${photo.name}: ${summary}`,
+      `The label map laid over ${photo.name}`,
+      `${photo.name} without its background`,
+    ];
+    canvases.forEach((canvas, i) => canvas.setAttribute("aria-label", descriptions[i]));
+    result.hidden = false;
+    say(
+      `${model.name} labelled ${photo.name}, seen at ${size} pixels, in ` +
+        `${seconds.toFixed(1)} seconds: ${summary}.`,
+    );
+  }
+
+  // Three pictures. A photograph of many megapixels is drawn smaller, every n-th pixel of it.
+  function draw({ height, width, data }, labels, colours) {
+    const scale = Math.min(1, SHOWN / Math.max(height, width));
+    const [h, w] = [height, width].map((side) => Math.max(1, Math.round(side * scale)));
+    const pictures = canvases.map((canvas) => {
+      Object.assign(canvas, { width: w, height: h });
+      return canvas.getContext("2d").createImageData(w, h);
+    });
+    const [map, overlay, cut] = pictures.map((picture) => picture.data);
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        const from = Math.floor((y * height) / h) * width + Math.floor((x * width) / w);
+        const to = (y * w + x) * 4;
+        const label = labels[from];
+        for (let c = 0; c < 3; c++) {
+          const value = data[4 * from + c];
+          map[to + c] = colours[label][c];
+          overlay[to + c] = label ? (value + colours[label][c]) / 2 : value;
+          cut[to + c] = value;
+        }
+        map[to + 3] = overlay[to + 3] = 255;
+        cut[to + 3] = label ? 255 : 0; // transparent where there is background
+      }
+    }
+    canvases.forEach((canvas, i) => canvas.getContext("2d").putImageData(pictures[i], 0, 0));
+  }
+
+  // ------------------------------------------------------------------------------------- the frame
+
+  for (const input of panel.querySelectorAll("input")) {
+    input.addEventListener("click", () => (input.value = "")); // a new file of the same name counts
+    input.addEventListener("change", () => choose(input.dataset.choose, input.files[0]));
+  }
+  figure.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    figure.classList.add("live-over");
+  });
+  for (const kind of ["dragleave", "drop"]) {
+    figure.addEventListener(kind, () => figure.classList.remove("live-over"));
+  }
+  figure.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    for (const file of [...event.dataTransfer.files].slice(0, 2)) {
+      await choose(isModel(file) ? "model" : "photo", file);
+    }
+  });
+
+  // The page's own photograph. A page opened from a file may not read the pixels of a picture.
+  const example = find("[data-example]");
+  example.hidden = !still || location.protocol === "file:";
+  example.addEventListener("click", async () => {
+    try {
+      await still.decode();
+      state.photo = { name: "the example", ...(await readPhoto(still)) };
+    } catch (error) {
+      say(`the example: ${error.message}.`, true);
+      return;
+    }
+    compute();
+  });
+
+  figure.classList.add("live-ready");
+  figure.prepend(panel);
+};
