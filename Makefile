@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LINT := .venv-lint/bin
 
-.PHONY: install demo test fuzz docs serve lint build release clean
+.PHONY: install demo test photographs fuzz docs serve lint build release clean
 
 install: $(VENV)/installed   ## the virtual environment with the library
 
@@ -13,6 +13,9 @@ demo: $(VENV)/installed   ## train and compare the models: runs/demo/comparison.
 
 test: $(VENV)/installed   ## the whole test suite
 	$(BIN)/python -m pytest -n auto
+
+photographs: $(VENV)/installed   ## the table of photographs: DATA=... WEIGHTS=...; 90 minutes, resumes
+	$(BIN)/python benchmarks/photographs.py --data "$(DATA)" --weights "$(WEIGHTS)"
 
 fuzz: $(VENV)/installed   ## damaged files of all kinds, for SECONDS=600 by default
 	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS),600)
