@@ -83,7 +83,7 @@ def open_page(browser):
 
     def open_page(address, **options):
         page = browser.new_page(**options)
-        page.set_default_timeout(300_000)  # machines that run tests are busy
+        page.set_default_timeout(90_000)  # machines that run tests are busy
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: m.type == "error" and errors.append(m.text))
         page.goto(address)

@@ -138,7 +138,7 @@ plt.show()
 # ```
 # JPEGImages/ID.jpg                the photographs
 # SegmentationClass/ID.png         the masks, of the same ID
-# ImageSets/Segmentation/*.txt     the splits: which IDs are for training, which for validation
+# ImageSets/Segmentation/*.txt     the splits: IDs for training and validation
 # ```
 
 # %%

@@ -839,9 +839,10 @@ if ROOT == SHAPES:
 
 # %% [markdown]
 # Now we can look at it. Here is the probability of "object" (one minus that of background) in the image
-# where the encoder-decoder makes the most *where* errors. Grey means "not sure".
+# where the encoder-decoder makes the most *where* errors. Grey means "not sure". Look at the
+# points, at the corners, and at any narrow gap between two objects.
 
-# %% tags=["figure"] alt="Four panels of one image: the image; its true label map; the probability of object by the patch classifier, almost black or white with a sharp edge; and by the encoder-decoder, where a soft grey rim runs along the outline and thin parts and corners are blurred."
+# %% tags=["figure"] alt="Four panels of one image: the image; its true label map; the probability of object by the patch classifier, which follows the outline closely; and by the encoder-decoder, where points and corners are rounded, the rim is soft, and narrow gaps between objects are filled."
 worst = int(where_after.sum(axis=(1, 2)).argmax())
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
 axes[0].imshow(images[worst].astype("uint8"))

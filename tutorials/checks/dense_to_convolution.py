@@ -59,8 +59,8 @@ MISTAKES = [
     (
         channels_first,
         "Channels first: you took the flattened map to hold all of channel 0, then all of "
-        "channel 1. That is how PyTorch flattens; in Keras the channels of one place stand "
-        "together.",
+        "channel 1. That is how PyTorch flattens; in Keras the channels of one position are "
+        "next to each other.",
     ),
     (
         columns_first,
