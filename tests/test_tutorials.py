@@ -223,7 +223,7 @@ def test_the_first_cell_of_a_notebook_installs_voc_seg_only_if_it_is_missing(
     assert notebook.cells[1].source.startswith("# 9. A chapter")
     assert "%pip" not in (tmp_path / "pages" / "09_chapter.md").read_text(encoding="utf-8")
 
-    class Shell:  # stands for IPython's
+    class Shell:  # in place of IPython's
         said = ()
 
         def run_line_magic(self, name, line):

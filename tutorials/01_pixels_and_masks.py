@@ -230,7 +230,7 @@ for name, share in zip(names, shares, strict=True):
     print(f"{name:12} {share:6.1%}")
 print(f"void: {counts[VOID] / counts.sum():.1%} of all pixels")
 
-# %% tags=["figure"] alt="Bar chart of the share of pixels by class. The bar of the background is many times as long as any other; the percentages are written beside the bars."
+# %% tags=["figure"] alt="Bar chart of the share of pixels by class. The bar of the background is many times as long as any other; the percentages are written next to the bars."
 figure, ax = plt.subplots(figsize=(7, 0.9 + 0.3 * len(names)), layout="constrained")
 bars = ax.barh(names, shares, color=BLUE)
 ax.bar_label(bars, [f"{share:.1%}" for share in shares], padding=3)

@@ -589,7 +589,7 @@ if ROOT == SHAPES and WEIGHTS is None:
 
 # %% [markdown]
 # So we have proved that the right weights were trained. We have **not** shown that fine-tuning helps:
-# look at the two numbers. That is no argument for a second stage, and there is a reason. Our encoder
+# look at the two numbers. They are not an argument for a second stage, and there is a reason. Our encoder
 # learned from images by the same program, and a few small steps are all it gets.
 #
 # On photographs the encoder has more to learn. FCN-32s on VOC 2011 reached a mean IoU of 45.4 % with

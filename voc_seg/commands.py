@@ -108,17 +108,27 @@ def mention_unused(options: Namespace) -> None:
         ("fine_tune_epochs", "vgg-transfer"),
     ):
         if getattr(options, name) is not None and options.model != model:
-            option = name.replace("_", "-")
-            print(f"--{option} has no effect on {options.model}, only on {model}", file=sys.stderr)
+            say_unused(name, f"{options.model}, only on {model}")
+    if options.fine_tune_from is not None:
+        for name in ("filters", "epochs", "mixed_precision"):
+            if getattr(options, name):
+                say_unused(name, "a model that is fine-tuned")
+
+
+def say_unused(name: str, where: str) -> None:
+    """Says on standard error that an option has no effect."""
+    print(f"{option(name)} has no effect on {where}", file=sys.stderr)
+
+
+def option(name: str) -> str:
+    """An option as it is written: `fine_tune` is `--fine-tune`."""
+    return f"--{name.replace('_', '-')}"
 
 
 def check_start(options: Namespace) -> None:
     """Raises a ValueError if the options contradict each other about what training starts from."""
-    starts = [
-        f"--{name.replace('_', '-')}"
-        for name in ("weights", "encoder", "fine_tune_from")
-        if getattr(options, name) is not None
-    ]
+    names = ("weights", "encoder", "fine_tune_from")
+    starts = [option(name) for name in names if getattr(options, name) is not None]
     if len(starts) > 1:
         raise ValueError(f"{', '.join(starts)}: found all of them, expected at most one")
     if options.fine_tune_from is None:
@@ -128,12 +138,6 @@ def check_start(options: Namespace) -> None:
         raise ValueError(f"--fine-tune-from: found {options.model}, expected vgg-transfer")
     if options.fine_tune == "off":
         raise ValueError("--fine-tune: found off next to --fine-tune-from; expected a block")
-    for name in ("filters", "epochs", "mixed_precision"):
-        if getattr(options, name):
-            print(
-                f"--{name.replace('_', '-')} has no effect on a model that is fine-tuned",
-                file=sys.stderr,
-            )
 
 
 def half_precision() -> str:

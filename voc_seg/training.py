@@ -222,7 +222,8 @@ def train(
                 rate = keras.optimizers.schedules.CosineDecay(rate, length * len(training))
             fresh = fresh_optimizer(arguments["optimizer"], rate)
             for metric in arguments["metrics"]:  # the first epoch must not see the stage before
-                getattr(metric, "reset_state", int)()
+                if isinstance(metric, keras.metrics.Metric):
+                    metric.reset_state()
             model.compile(**arguments | {"optimizer": fresh})
             model.optimizer.build(model.trainable_variables)  # see compile_model
             if stage == reached:
@@ -251,6 +252,7 @@ def train(
 
 def compile_arguments(model: keras.Model, loss: Any, optimizer: Any) -> dict[str, Any]:
     """The arguments for `compile`: what is given here, else what you compiled, else our own."""
+    # The only place where Keras keeps them as they were given: loss, metrics, `jit_compile`, ...
     kept = dict(model._compile_config.config) if model.compiled else {}
     metrics = keras.tree.flatten(kept.get("metrics") or [])
     if "mean_iou" not in [getattr(metric, "name", metric) for metric in metrics]:
