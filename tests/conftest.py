@@ -1,6 +1,10 @@
 """Fixtures that several test files share."""
 
+import functools
+import http.server
 import os
+import shutil
+import threading
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 
@@ -9,6 +13,15 @@ from helpers import ROOT
 from PIL import Image
 
 from voc_seg import write_mask, write_shapes
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +59,59 @@ def write_voc(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sync_playwright = None
+    if not (CHROMIUM and sync_playwright):
+        reason = "needs Chromium and Playwright: pip install -e .[browser]"
+        pytest.fail(reason) if os.environ.get("BROWSER") == "required" else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens an address; it fails at the end if the page reports an error."""
+    pages, errors = [], []
+
+    def open_page(address, **options):
+        page = browser.new_page(**options)
+        page.set_default_timeout(90_000)  # machines that run tests are busy
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
+        page.goto(address)
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert not errors
+
+
+@pytest.fixture(scope="session")
+def served():
+    """A function that serves a folder over http and returns its address."""
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    def serve(folder):
+        handler = functools.partial(Quiet, directory=folder)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)  # any free port
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield serve
+    for server in servers:
+        server.shutdown()

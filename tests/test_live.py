@@ -5,20 +5,15 @@ fail. Where the site is built, the figures are tested on its own pages as well.
 """
 
 import base64
-import functools
-import http.server
 import io
-import os
 import re
 import shutil
-import threading
-import zipfile
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from helpers import ROOT, SHAPES, predict, random_images, tiny_vgg
+from live import halve
 from PIL import Image
 
 from voc_seg import (
@@ -39,14 +34,6 @@ from voc_seg.prediction import resize_argmax
 
 LIVE = ROOT / "docs/live"
 SITE = ROOT / "site"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 CLASSES = {"background": 0, "cat": 8, "dog": 12, "horse": 13, "person": 15}
 # Each builds a model of one of the project's kinds.
 MODELS = {
@@ -62,41 +49,6 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        sync_playwright = None
-    if not (CHROMIUM and sync_playwright):
-        reason = "needs Chromium and Playwright: pip install -e .[browser]"
-        pytest.fail(reason) if os.environ.get("BROWSER") == "required" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """A function that opens an address; it fails at the end if the page reports an error."""
-    pages, errors = [], []
-
-    def open_page(address, **options):
-        page = browser.new_page(**options)
-        page.set_default_timeout(90_000)  # machines that run tests are busy
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
-        page.goto(address)
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert not errors
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A small site: a page with the playground as docs/playground.md has it."""
     path = tmp_path_factory.mktemp("site")
@@ -108,27 +60,6 @@ def folder(tmp_path_factory):
     html = f'<!doctype html><link rel="icon" href="data:,"><meta charset="utf-8">{figure}'
     (path / "index.html").write_text(f'{html}<script src="live/live.js"></script>', "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def served():
-    """A function that serves a folder over http and returns its address."""
-    servers = []
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    def serve(folder):
-        handler = functools.partial(Quiet, directory=folder)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)  # any free port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
 
 
 @pytest.fixture(params=["file", "http", "site from a file", "site over http"])
@@ -156,26 +87,6 @@ def random_model(kind, seed):
             weight.assign(rng.normal(0, 0.2, weight.shape))
     set_classes(model, CLASSES, image_size=40)
     return model
-
-
-def halve(path):
-    """Rewrites a .keras file with weights in half precision, compressed: half the size."""
-    with zipfile.ZipFile(path) as file:
-        parts = {name: file.read(name) for name in file.namelist()}
-    weights = io.BytesIO()
-    with h5py.File(io.BytesIO(parts["model.weights.h5"])) as old, h5py.File(weights, "w") as new:
-
-        def copy(name, item):
-            if isinstance(item, h5py.Dataset):
-                new.create_dataset(name, data=item[()].astype("float16"))
-            else:
-                new.require_group(name)
-
-        old.visititems(copy)
-    parts["model.weights.h5"] = weights.getvalue()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in parts.items():
-            file.writestr(name, data)
 
 
 def base64_of(data):
@@ -208,7 +119,7 @@ def test_the_engine_gives_the_probabilities_of_keras(kind, open_page, folder, tm
     for seed, shape in enumerate([(45, 61), (16, 8), (1, 23)]):
         random_model(kind, seed).save(path)
         if seed == 1:
-            halve(path)
+            path.write_bytes(halve(load_segmenter(path)))
         image = random_images(*shape, seed=seed)
         expected = predict(load_segmenter(path), image[None].astype("float32"))[0]  # (H, W, C)
         assert np.ptp(expected, axis=(0, 1)).max() > 0.01  # it depends on the image

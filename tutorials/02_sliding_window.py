@@ -42,7 +42,14 @@ from voc_seg import (
     sliding_window,
     write_shapes,
 )
-from voc_seg.plots import BLUE, VERMILLION, plot_confusion, plot_predictions
+from voc_seg.plots import (
+    BLUE,
+    VERMILLION,
+    colorize,
+    plot_confusion,
+    plot_predictions,
+)
+from voc_seg.scoreboard import add_row, format_rows
 
 SHAPES = Path("runs/tutorials/shapes")
 write_shapes(SHAPES, train=1000, val=200, size=40)
@@ -387,6 +394,42 @@ plot_predictions(images[rows].astype("uint8"), masks[rows], predictions[rows], f
 # In the last column, the errors have the colour of the wrong class; where the answer is right you see
 # the image in grey.
 #
+# Now do it yourself. On the site, the next figure runs the network that we have just trained.
+#
+# ??? question "Where will the answer change most if you move the window by a single pixel?"
+#
+#     Where an edge enters or leaves the window: all round the contours. Deep inside the large
+#     square, window after window looks the same, and so does the answer, right or wrong.
+
+# %% tags=["figure"] live="window" caption="Drag the window, or move it with the arrow keys. The network sees only the window, and names only the pixel in its middle. Then classify every window, and the answers become the label map." alt="Three panels: an image with a square window on it; the window enlarged, with a frame around its middle pixel; and the label map, in which each pixel has the colour of its class."
+row, column = pixels["C"]
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+axes[0].imshow(image)
+corner = column - radius - 0.5, row - radius - 0.5
+axes[0].add_patch(Rectangle(corner, WINDOW, WINDOW, fill=False, ec="white", lw=2))
+axes[0].set_title("the image with a window", fontsize=10)
+axes[1].imshow(cut(row, column))
+axes[1].add_patch(Rectangle((radius - 0.5, radius - 0.5), 1, 1, fill=False, ec="black", lw=4))
+axes[1].add_patch(Rectangle((radius - 0.5, radius - 0.5), 1, 1, fill=False, ec="white", lw=2))
+axes[1].set_title("what the network sees", fontsize=10)
+axes[2].imshow(colorize(predictions[2], folder.classes))
+axes[2].set_title(f"the label map: here {names[predictions[2][row, column]]}", fontsize=10)
+for ax in axes:
+    ax.set_axis_off()
+plt.show()
+
+# %% tags=["live"]
+live = {
+    "model": model,
+    "window": WINDOW,
+    "images": images[:4].astype("uint8"),
+    "masks": masks[:4].astype("uint8"),
+    "names": names,
+    "values": list(folder.classes.values()),
+    "starts": [(10, 35), (20, 20), pixels["C"], (20, 20)],
+}
+
+# %% [markdown]
 # We judge by the mean IoU: for each class, the overlap between the true and the predicted pixels,
 # divided by everything either of them covers; then the mean over the classes. Next to it we ask a
 # simpler question, *object or background*. We don't retrain for this; we just merge all object
@@ -786,6 +829,47 @@ assert table[-1, 0] / table[0, 0] > 10 * table[-1, 1] / table[0, 1]
 # But the count also shows the way out. Shared, the work grows slowly with the window. Can we arrange
 # the computation so that every value is computed once, and still get the same answer at every pixel?
 # We can, without retraining anything. That's [chapter 3](03_one_pass.md).
+#
+# ## The scoreboard
+#
+# From now on we keep the score. Each network of this course gets a row, always on the same 200
+# validation images. The mean IoU and the IoU of each class come first. Then we count the wrong pixels,
+# by kind. *Where* errors put the border of an object in the wrong place: an object pixel is called
+# background, or background is called an object. *What* errors give an object pixel the name of
+# another object. The last two columns say what one image costs: millions of multiplications, and
+# milliseconds on this computer.
+#
+# (Sliding over 200 images takes a while. So the labels are computed in the way of chapter 3, which
+# gives the same answers. We count and time the sliding window, on one image.)
+#
+# ??? question "Which errors will be more frequent, *where* or *what*?"
+#
+#     *What*. The network finds most objects, and often doesn't know which one it has found.
+
+# %%
+VAL = 200  # fast: 20
+val_ids = folder.ids("val")[:VAL]
+rows = add_row("2 sliding window", model, folder, val_ids, SIZE)
+print(format_rows(rows))
+
+# %% tags=["see"]
+row = rows["2 sliding window"]
+print(
+    f"Of the wrong pixels, {row['what']:,} have the name of another object, and {row['where']:,} "
+    f"are on the wrong side of a border. One image takes {row['multiplications'] / 1e6:.0f} million "
+    f"multiplications and {1000 * row['seconds']:.0f} ms."
+)
+
+# %% tags=["check"]
+if ROOT == SHAPES:
+    assert row["multiplications"] == sum(separate.values())
+
+# %% tags=["claim"]
+if ROOT == SHAPES:
+    assert row["what"] > row["where"]
+
+# %% [markdown]
+# One row is not a comparison yet. The next chapters add theirs.
 #
 # ## Summary
 #

@@ -5,7 +5,10 @@
 
 var live = window.live || {};
 
+const NETWORK = ["kit.js", "keras_file.js", "engine.js"];
+
 live.PARTS = {
+  window: [...NETWORK, "photo.js", "chapters/02_sliding_window.js", "window.js"],
   playground: ["keras_file.js", "engine.js", "photo.js", "playground.js"],
 };
 
