@@ -49,6 +49,17 @@ def blocky_mask(height, width, values, block=8):
     return np.kron(coarse, np.ones((block, block)))[:height, :width].astype(np.uint8)
 
 
+def randomise(model, seed):
+    """Gives biases and the statistics of normalisation random values: new ones are 0 or 1."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        if any(word in weight.path for word in ("gamma", "variance")):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        elif any(word in weight.path for word in ("bias", "beta", "mean")):
+            weight.assign(rng.normal(0, 0.2, weight.shape))
+    return model
+
+
 def predict(model, images):
     return np.asarray(model.predict_on_batch(images))
 

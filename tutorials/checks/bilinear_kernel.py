@@ -93,3 +93,8 @@ MISTAKES = [
         "A constant is not a tent. It would make blocks, not slopes.",
     ),
 ]
+READ = "A decoder on top"
+GOOD_FOR = (
+    "`build_vgg_transfer` starts its transposed convolution with this kernel, so before any "
+    "training it already enlarges the map smoothly."
+)

@@ -92,3 +92,8 @@ MISTAKES = [
         "a small mask counts for more than one of a large mask.",
     ),
 ]
+READ = "Imbalance"
+GOOD_FOR = (
+    "The largest share is the accuracy of an answer that finds nothing, so you know what a model "
+    "has to beat, and `class_weights` in chapter 7 begins with the same counts."
+)

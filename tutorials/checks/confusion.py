@@ -87,3 +87,8 @@ MISTAKES = [
         "over images.",
     ),
 ]
+READ = "One count over the whole split"
+GOOD_FOR = (
+    "`confusion_matrix` numbers the pairs in the same way, and everything that `evaluate` prints "
+    "is computed from this one table."
+)

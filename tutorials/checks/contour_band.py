@@ -170,3 +170,8 @@ MISTAKES = [
         "Void taken for background: here 255 is a label of its own.",
     ),
 ]
+READ = "Where is the gain?"
+GOOD_FOR = (
+    "With this band you can score contours and interiors apart, and so see where the skip "
+    "connections help."
+)

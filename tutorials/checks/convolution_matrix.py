@@ -105,3 +105,8 @@ MISTAKES = [
         "is the last one. What lies on the padding belongs nowhere in the matrix.",
     ),
 ]
+READ = "A convolution is a matrix"
+GOOD_FOR = (
+    "The transpose of this matrix is the transposed convolution, which leads the decoder from a "
+    "small map back to a large one."
+)

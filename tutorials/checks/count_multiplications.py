@@ -170,3 +170,8 @@ MISTAKES = [
         "map, height x width x channels of them.",
     ),
 ]
+READ = "What it costs"
+GOOD_FOR = (
+    "You can now compare two networks before you train either, and in chapter 3 this count says "
+    "how much the dense network saves."
+)

@@ -135,3 +135,8 @@ MISTAKES = [
     ),
     (not_squared, "A kernel of size 3 has 3 x 3 weights, not 3."),
 ]
+READ = "A decoder on top"
+GOOD_FOR = (
+    "Compare your number with what `model.summary()` says before a long training run: a wrong "
+    "flag raises no error, but it changes this number."
+)

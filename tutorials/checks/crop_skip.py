@@ -110,3 +110,8 @@ MISTAKES = [
         "the left than at the bottom and at the right.",
     ),
 ]
+READ = "What the paper does"
+GOOD_FOR = (
+    "The paper's U-Net crops each skip connection like this; ours pads its convolutions, so its "
+    "maps already have the same size."
+)

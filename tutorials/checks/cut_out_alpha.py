@@ -112,3 +112,8 @@ MISTAKES = [
         "Alpha first: the channels are in the order red, green, blue, alpha.",
     ),
 ]
+READ = "Your own photo"
+GOOD_FOR = (
+    "`cut_out` does this for `voc-seg predict --cutout`, and `--keep cat,dog` chooses the classes "
+    "as your `keep` does."
+)

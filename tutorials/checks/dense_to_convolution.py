@@ -78,3 +78,8 @@ MISTAKES = [
         "Keras' convolution does not reverse it, so there is nothing to undo.",
     ),
 ]
+READ = "A fully connected layer becomes a convolution"
+GOOD_FOR = (
+    "`copy_weights` does it in one `reshape`, and it is how classifiers of whole images became "
+    "the first fully convolutional networks."
+)

@@ -136,3 +136,8 @@ MISTAKES = [
         "batch first.",
     ),
 ]
+READ = "Dice"
+GOOD_FOR = (
+    "`cross_entropy_and_dice` adds this to the cross-entropy: each class counts the same, so a "
+    "small one is not forgotten."
+)

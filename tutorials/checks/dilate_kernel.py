@@ -95,3 +95,8 @@ MISTAKES = [
         "both.",
     ),
 ]
+READ = "A stride becomes a dilation"
+GOOD_FOR = (
+    "`to_dense` sets `dilation_rate`, and Keras then convolves as if with the kernel that you "
+    "made, without multiplying by the zeros."
+)

@@ -90,3 +90,8 @@ MISTAKES = [
         "begin at the image.",
     ),
 ]
+READ = "A stride becomes a dilation"
+GOOD_FOR = (
+    "`to_dense` keeps the same product of strides in one variable, and with it answers at every "
+    "pixel with the weights of a classifier of windows."
+)

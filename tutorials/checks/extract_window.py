@@ -131,3 +131,8 @@ MISTAKES = [
         "missing has to be filled with the reflection.",
     ),
 ]
+READ = "One image is N² examples"
+GOOD_FOR = (
+    "`WindowDataset` cuts windows like this for training and `sliding_window` for the answer, and "
+    "the classifier works only because the two agree."
+)

@@ -149,3 +149,8 @@ MISTAKES = [
         "Set the model's first (it sets all its layers'), then those of the layers.",
     ),
 ]
+READ = "Frozen first, fine-tuned next"
+GOOD_FOR = (
+    "`unfreeze` sets the same flags for the second stage of `train`, and it leaves the "
+    "normalisation frozen for the same reason."
+)

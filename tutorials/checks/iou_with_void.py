@@ -137,3 +137,8 @@ MISTAKES = [
         "must not push a mean up.",
     ),
 ]
+READ = "IoU by hand"
+GOOD_FOR = (
+    "You can now ask of any published IoU how it treats void and absent classes; "
+    "`iou_from_confusion` gives an absent class NaN, as you did."
+)

@@ -141,3 +141,8 @@ MISTAKES = [
         "before the loop.",
     ),
 ]
+READ = "One count over the whole split"
+GOOD_FOR = (
+    "`evaluate` gives this number, and so do the papers on PASCAL VOC, so yours can stand in the "
+    "same table."
+)

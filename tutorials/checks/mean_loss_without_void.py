@@ -114,3 +114,8 @@ MISTAKES = [
     ),
     (base_two, "Base 2: `np.log2` measures in bits. Losses use the natural logarithm, `np.log`."),
 ]
+READ = "The loss is a mean over pixels"
+GOOD_FOR = (
+    "`cross_entropy`, the library's default loss, is this number, and it is the one that `fit` "
+    "prints after each epoch."
+)

@@ -102,3 +102,8 @@ MISTAKES = [
         "(height, width), and here height comes first.",
     ),
 ]
+READ = "Mistake one: a mask is resized as if it were an image"
+GOOD_FOR = (
+    "`letterbox_mask` resizes every mask in this way before a network learns from it, and each "
+    "new pixel still has a label that somebody drew."
+)

@@ -134,3 +134,8 @@ MISTAKES = [
         "back. Follow the layers one by one.",
     ),
 ]
+READ = "The size that comes out"
+GOOD_FOR = (
+    "When a network complains that two maps do not fit together, you can now find the layer and "
+    "the image size at fault with pencil and paper."
+)

@@ -82,3 +82,8 @@ MISTAKES = [
         "two stamps, it counts 2.",
     ),
 ]
+READ = "Checkerboards"
+GOOD_FOR = (
+    "Our decoders use kernel 2 and stride 2, where every count is 1; in other people's decoders "
+    "this count finds the checkerboard before any training."
+)

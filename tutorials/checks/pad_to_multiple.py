@@ -88,3 +88,8 @@ MISTAKES = [
         "The new length of the side: what is asked for is how many pixels to add to the old one.",
     ),
 ]
+READ = "Images whose size does not fit"
+GOOD_FOR = (
+    "The layer `PadToMultiple` adds as many rows and columns to each photo, so the U-Net takes "
+    "images of any size."
+)

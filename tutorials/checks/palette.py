@@ -55,3 +55,8 @@ MISTAKES = [
         "Bits in blocks: bits 0, 1 and 2 all went to red. The channels take turns, bit by bit.",
     ),
 ]
+READ = "The palette"
+GOOD_FOR = (
+    "`voc_seg.palette` builds its table from the same bits, and `write_mask` puts that table into "
+    "every mask it saves, so any viewer shows the classes in VOC's colours."
+)

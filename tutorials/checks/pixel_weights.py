@@ -130,3 +130,8 @@ MISTAKES = [
         "in two images of a batch. Count over all of them.",
     ),
 ]
+READ = "Class weights"
+GOOD_FOR = (
+    "Give it to `fit` as `sample_weight`; `class_weights` and `WeightedCrossEntropy` do it inside "
+    "the loss, with a square root, because full balance is usually too much."
+)

@@ -165,3 +165,8 @@ MISTAKES = [
         "taps reach k - 1 steps further.",
     ),
 ]
+READ = "The receptive field"
+GOOD_FOR = (
+    "Use it before you train: a network can't recognise an object by anything outside its "
+    "receptive field, and in chapter 4 you see how fast poolings make it grow."
+)

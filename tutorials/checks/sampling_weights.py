@@ -122,3 +122,8 @@ MISTAKES = [
         "less each of them gets.",
     ),
 ]
+READ = "Which windows to learn from"
+GOOD_FOR = (
+    "`WindowDataset` draws its pixels for the same reason: it chooses a class first, so a rare "
+    "class is learned from as often as the background."
+)

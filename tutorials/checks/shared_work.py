@@ -105,3 +105,8 @@ MISTAKES = [
         "two negative sides even give a positive one. A side cannot be shorter than 0.",
     ),
 ]
+READ = "The work that is repeated"
+GOOD_FOR = (
+    "Neighbouring windows share nearly all their pixels, and this share is what the dense network "
+    "of chapter 3 saves by computing it once."
+)

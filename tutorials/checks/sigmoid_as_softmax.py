@@ -2,6 +2,8 @@
 
 import numpy as np
 
+ATOL = 1e-30  # a tiny probability counts: the loss takes its logarithm
+
 
 def expected(z):
     # log(1 / (1 + e^-z)) = -log(e^0 + e^-z), which NumPy computes without overflow
@@ -35,6 +37,15 @@ def overflow(z):
         return powers / powers.sum(axis=-1, keepdims=True)
 
 
+def clipped(z):
+    return expected(np.clip(z, -30, 30))
+
+
+def one_minus(z):
+    p = np.exp(-np.logaddexp(0, -z))
+    return np.stack([1 - p, p], axis=-1)
+
+
 CASES = [
     (
         "one logit, z = [2.0]",
@@ -52,6 +63,12 @@ CASES = [
         (np.array([[-4.0, -2.0, 0.0], [1.0, 2.5, 5.0]]),),
         "The new axis comes last, as the classes do in the probabilities of our models: (2, 3, 2). "
         "`np.stack` has an argument for it.",
+    ),
+    (
+        "sure logits, z = [-40.0, 40.0]",
+        (np.array([-40.0, 40.0]),),
+        "The smaller probability is e^-40, and has to be so to a few digits: the loss takes its "
+        "logarithm. Exponentiate what is left after subtracting the larger of the two logits.",
     ),
     (
         "very sure logits, z = [-1000.0, 1000.0]",
@@ -91,4 +108,19 @@ MISTAKES = [
         "Overflow: right for small logits, but the exponential of 1000 is infinite, and infinity "
         "divided by infinity gives nan. What may be subtracted from all logits of a softmax?",
     ),
+    (
+        clipped,
+        "Clipped logits: nothing overflows, but every logit beyond 30 now gets the same answer, "
+        "and its gradient is 0. Subtract instead of clipping: that does not change the softmax.",
+    ),
+    (
+        one_minus,
+        "One minus the other: numbers just below 1 are 1e-16 apart, so 1 - p becomes 0 or loses "
+        "its digits. Compute both probabilities from exponentials.",
+    ),
 ]
+READ = "Sigmoid and softmax"
+GOOD_FOR = (
+    "This is why the library has one loss and one metric for two classes and for twenty-one, and "
+    "why subtracting the maximum is the first line of every softmax."
+)

@@ -131,3 +131,8 @@ MISTAKES = [
         "needs both.",
     ),
 ]
+READ = "In the source"
+GOOD_FOR = (
+    "`build_unet` differs from `build_encoder_decoder` in the same three lines, and you will find "
+    "them in every U-Net that you read."
+)

@@ -93,3 +93,8 @@ MISTAKES = [
         "input channel. (In Conv2D of Keras it is the other way round.)",
     ),
 ]
+READ = "Its transpose stamps"
+GOOD_FOR = (
+    "`Conv2DTranspose` does just this in the decoders of `build_encoder_decoder` and "
+    "`build_unet`, with kernel 2 and stride 2."
+)

@@ -60,6 +60,10 @@ def below_zero(size, depth):
     return walk(size, depth)
 
 
+def true_division(size, depth):
+    return float(expected(size, depth))
+
+
 CASES = [
     (
         "60 pixels, depth 2",
@@ -118,4 +122,14 @@ MISTAKES = [
         below_zero,
         "A negative side: where no pixel is left, the answer is to be 0.",
     ),
+    (
+        true_division,
+        "The number is right, but it is a float, and only an int can be the side of an array. "
+        "Halve with `//` in place of `/`: you have made sure that the side is even.",
+    ),
 ]
+READ = "What the paper does"
+GOOD_FOR = (
+    "This is how the authors knew that a tile of 572 pixels answers for 388, and by how much "
+    "tiles of a large image must overlap."
+)

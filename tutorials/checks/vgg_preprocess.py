@@ -112,3 +112,8 @@ MISTAKES = [
         "The channels are the last axis.",
     ),
 ]
+READ = "Preprocessing: once, and inside the model"
+GOOD_FOR = (
+    "`build_vgg_transfer` has this step inside the model, so that nobody who loads it can forget "
+    "or repeat it."
+)

@@ -13,7 +13,8 @@ def sigmoid_as_softmax(z):
     The probabilities are the softmax over the logits 0 (background) and z (object). The exponential
     of a large number is infinite in floating point, and infinity divided by infinity is not a
     number. So never exponentiate anything large. (A softmax does not change if you subtract the
-    same number from all its logits.)
+    same number from all its logits.) Do not clip the logits either: a probability of e^-40 is to
+    come out as e^-40.
 
     For instance z = [0, 1.0986] gives [[0.5, 0.5], [0.25, 0.75]].
 
