@@ -26,8 +26,8 @@ from PIL import Image
 
 from voc_seg import (
     build_unet,
-    commands,
     evaluate,
+    judging,
     open_folder,
     predict_labels,
     read_image,
@@ -436,6 +436,18 @@ def test_an_option_without_effect_is_mentioned(tmp_path, capsys):
     assert "--encoder has no effect on unet, only on vgg-transfer\n" in error
 
 
+@pytest.mark.parametrize("block", ["block4", "off"])
+def test_without_pretrained_weights_a_second_stage_is_mentioned(tmp_path, capsys, block):
+    data = ["--data", str(tmp_path / "none"), "--out", "y"]
+    stages = ["--fine-tune", block, "--fine-tune-epochs", "2"]
+    for weights, words in ("none", 1), ("imagenet", 0):
+        with pytest.raises(SystemExit):
+            main(["train", "vgg-transfer", *data, "--weights", weights, *stages])
+        error = capsys.readouterr().err
+        assert error.count("--fine-tune has no effect on an encoder") == words * (block != "off")
+        assert error.count("--fine-tune-epochs has no effect on an encoder") == words
+
+
 def test_masks_with_255_for_the_object_are_refused(broken, tmp_path, capsys):
     (broken / "labels.txt").write_text("background\ncell\n")
     for path in (broken / "SegmentationClass").iterdir():
@@ -473,7 +485,7 @@ def test_running_out_of_memory_is_reported_in_one_sentence(shapes, monkeypatch, 
     def evaluate(*arguments):
         raise ResourceExhaustedError("OOM when allocating tensor with shape[3,3,9,9]")
 
-    monkeypatch.setattr(commands, "evaluate", evaluate)
+    monkeypatch.setattr(judging, "evaluate", evaluate)
     refused(["evaluate", "m.keras", "--data", shapes], capsys, "memory", "smaller images")
 
 
@@ -514,7 +526,7 @@ def test_ctrl_c_is_one_line_even_where_it_arrives_as_another_error(shapes, monke
         except KeyboardInterrupt:
             raise ImportError("initialization failed") from None
 
-    monkeypatch.setattr(commands, "evaluate", evaluate)
+    monkeypatch.setattr(judging, "evaluate", evaluate)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit) as caught:
         main(["evaluate", "m.keras", "--data", str(shapes)])
@@ -529,7 +541,7 @@ def test_ctrl_c_that_a_library_swallows_is_not_forgotten(shapes, monkeypatch, ca
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(10)
 
-    monkeypatch.setattr(commands, "evaluate", evaluate)
+    monkeypatch.setattr(judging, "evaluate", evaluate)
     with pytest.raises(SystemExit) as caught:
         main(["evaluate", "m.keras", "--data", str(shapes)])
     assert caught.value.code == 130

@@ -362,15 +362,47 @@ def test_the_next_two_batches_are_prepared_before_they_are_asked_for():
     assert folder.events["1"].wait(60)  # in order across the end of the epoch
 
 
-def test_in_an_epoch_of_keras_batches_come_in_order_and_are_prepared_ahead():
+def test_the_first_batches_of_an_epoch_are_prepared_together():
     folder = Reading()
     dataset = SegmentationDataset(folder, list("0123"), 8, batch_size=1)
     dataset.on_epoch_begin()
-    assert colour(dataset[3]) == 0 and colour(dataset[1]) == 1  # whatever Keras asks for
-    assert folder.events["2"].wait(60) and folder.events["3"].wait(60)
-    assert colour(dataset[0]) == 2 and colour(dataset[2]) == 3
+    assert colour(dataset[0]) == 0
+    assert folder.events["1"].wait(60) and folder.events["2"].wait(60)
+
+
+def test_a_batch_that_is_out_of_date_is_not_prepared():
+    cancelled, prepared = threading.Event(), []
+
+    def wait(image, mask, size, rng):
+        prepared.append(image[0, 0, 0])
+        if prepared[-1] == 2:
+            cancelled.wait(60)
+        return image, mask
+
+    dataset = SegmentationDataset(Reading(), list("0123"), 8, 1, wait, workers=1)
+    dataset[0], dataset[1]  # the only thread prepares batch 2 now, and then batch 3
+    dataset.started[3][0][0].add_done_callback(lambda task: cancelled.set())
     dataset.on_epoch_end()
-    assert colour(dataset[3]) == 3  # outside an epoch, batch 3 is batch 3
+    dataset.on_epoch_begin()
+    assert colour(dataset[0]) == 0
+    assert 3 not in prepared
+
+
+@pytest.mark.parametrize("kind", ["images", "windows"])
+def test_after_an_interrupted_fit_batch_i_is_batch_i(folder, kind):
+    def interrupt(batch, logs):
+        if batch == 1:
+            raise KeyboardInterrupt
+
+    dataset, fresh = make_batches(kind, folder), make_batches(kind, folder)
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            fit(dataset, 1, callbacks=[stop])
+        fresh.epoch = dataset.epoch
+        backwards = [dataset[i] for i in reversed(range(len(dataset)))]
+        assert same(backwards[::-1], all_batches(fresh))
+    assert same(fit(dataset, 1), fit(fresh, 1))
 
 
 def test_fit_loads_the_next_batch_while_the_device_works():

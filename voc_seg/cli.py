@@ -1,6 +1,7 @@
 """The command line: `voc-seg --help`.
 
-The arguments are defined here, one function for each command; `voc_seg.commands` acts on them.
+The arguments are defined here, one function for each command; `voc_seg.commands` and
+`voc_seg.judging` act on them.
 """
 
 import argparse
@@ -207,7 +208,7 @@ def add_train(subparsers: Any) -> None:
 
 def add_evaluate(subparsers: Any) -> None:
     """Defines `voc-seg evaluate`."""
-    from voc_seg.commands import evaluate
+    from voc_seg.judging import evaluate
 
     sub = add_command(
         subparsers, evaluate, "score a model: IoU, Dice, precision and recall at full resolution"
@@ -223,7 +224,7 @@ def add_evaluate(subparsers: Any) -> None:
 
 def add_predict(subparsers: Any) -> None:
     """Defines `voc-seg predict`."""
-    from voc_seg.commands import predict
+    from voc_seg.judging import predict
 
     sub = add_command(subparsers, predict, "label the pixels of your own images")
     sub.add_argument("model", type=path, metavar="MODEL.keras")

@@ -80,6 +80,14 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def check_exists(*paths: Path) -> None:
+    """Raises a FileNotFoundError unless all paths are files."""
+    for path in paths:
+        if not path.is_file():
+            problem = "is a folder; expected a file" if path.is_dir() else "no such file"
+            raise FileNotFoundError(f"{path}: {problem}")
+
+
 def check_json(path: Path) -> None:
     """Raises a ValueError unless a result of `evaluate` may be written to `path`."""
     if path.is_dir():

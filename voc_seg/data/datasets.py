@@ -8,6 +8,7 @@ While the device works on a batch, threads prepare the next two.
 """
 
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,33 +42,46 @@ class PreparedAhead(keras.utils.PyDataset):
         self.lock = threading.Lock()  # several threads may ask for batches
         # Batches are counted through all epochs: batch i of epoch e is number e * len(self) + i.
         self.started: dict[int, tuple[list[Future], Batch]] = {}
-        self.next = -1  # the number that comes after the one asked for last
-        self.given: int | None = None  # in an epoch of `fit`: how many batches it has had
+        self.next = -1  # the number that we expect to be asked for
+        self.given: int | None = None  # in an epoch of Keras: how many batches it has had
 
     def take(self, i: int) -> Batch:
         """Batch i of the current epoch, and starts the next ones if we are asked in order.
 
-        If we are not, someone looks at single batches, and the next one is unknown. In an epoch of
-        `fit`, Keras shuffles the numbers i, in an order that only Keras knows. Then we ignore i and
-        give one batch after the other: the data set does its own shuffling.
+        If we are not, you look at single batches, and the next one is unknown. `fit` shuffles the
+        numbers i, in an order that only Keras knows. So when Keras asks, we ignore i and give one
+        batch after the other: the data set does its own shuffling. On TensorFlow, Keras looks at
+        two batches before an epoch, to learn their shapes. We give it the first ones of the coming
+        epoch, and keep them.
         """
         if not 0 <= i < len(self):
             raise IndexError(f"batch {i}: there are {len(self)}, counted from 0")
         with self.lock:
-            if self.given is not None:
-                i = self.given % len(self)
-                self.given += 1
+            early = False
+            if asked_by_keras():
+                if self.given is None:
+                    i, early = i + len(self), True
+                else:
+                    i = self.given % len(self)
+                    self.given += 1
             number = self.epoch * len(self) + i
             wanted = [number, *self.started]
             if number == self.next:
-                wanted = [number + n for n in range(AHEAD + 1)]  # any others are out of date
+                wanted = [number + n for n in range(AHEAD + 1)]
+            for n in self.started.keys() - wanted:  # out of date
+                for task in self.started[n][0]:
+                    task.cancel()
             self.started = {
                 n: self.started.get(n) or self.start(*divmod(n, len(self))) for n in wanted
             }
-            self.next = number + 1
             tasks, batch = self.started.pop(number)
+            if not early:
+                self.next = number + 1
         for task in tasks:
             task.result()  # waits, and raises what the task raised
+        if early:
+            with self.lock:
+                self.started[number] = tasks, batch
         return batch
 
     def start(self, epoch: int, i: int) -> tuple[list[Future], Batch]:
@@ -75,13 +89,20 @@ class PreparedAhead(keras.utils.PyDataset):
         raise NotImplementedError
 
     def on_epoch_begin(self) -> None:
-        """Called by Keras: from here on `fit` asks, and gets the batches in our order."""
-        self.given = 0
+        """Called by Keras: its next batch is the first one of this epoch."""
+        self.given, self.next = 0, self.epoch * len(self)
 
     def on_epoch_end(self) -> None:
         """Called by Keras: the next epoch has its own order and its own random numbers."""
         self.epoch += 1
         self.given = None
+
+
+def asked_by_keras() -> bool:
+    """Whether it is Keras that evaluates `dataset[i]`, in the loop of `fit`, and not you."""
+    # Only the caller tells them apart: after an interrupted `fit`, Keras does not call us.
+    caller = sys._getframe(3)  # of `__getitem__`, which called `take`, which called us
+    return caller.f_globals["__name__"].startswith("keras.")
 
 
 class SegmentationDataset(PreparedAhead):
