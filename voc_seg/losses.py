@@ -43,9 +43,10 @@ def cross_entropy(masks: Any, probabilities: Any) -> Any:
     """
     masks = ops.cast(masks, "int32")
     valid = ops.not_equal(masks, VOID)  # (B, H, W)
-    losses = keras.losses.sparse_categorical_crossentropy(ops.where(valid, masks, 0), probabilities)
+    masks = ops.where(valid, masks, 0)  # any class will do
+    loss = keras.losses.sparse_categorical_crossentropy(masks, probabilities)
     share = ops.maximum(ops.mean(ops.cast(valid, "float32")), 1e-7)
-    return ops.where(valid, losses, 0.0) / share
+    return ops.where(valid, loss, 0.0) / share
 
 
 @keras.saving.register_keras_serializable(package="voc_seg")

@@ -50,27 +50,30 @@ def to_dense(patch_classifier: keras.Model) -> keras.Model:
     height, window = patch_classifier.input_shape[1:3]
     if window is None or window % 2 == 0 or height != window:
         raise ValueError(
-            f"patch_classifier: found a window of {height} x {window}, expected a square with an "
-            "odd side"
+            f"patch_classifier: found a window of {height} x {window}, "
+            "expected a square with an odd side"
         )
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = ReflectPadding2D(window // 2, window // 2, name="reflect")(inputs)
 
     size = None  # of the map that the next fully connected layer reads
-    dilation = 1  # the product of all strides so far: pixels between neighbours in the map
+    # The product of all strides so far: pixels between neighbours in the map.
+    dilation = 1
     for layer in patch_classifier.layers:
-        if isinstance(layer, layers.InputLayer):  # a Sequential model lists none
-            continue
+        if isinstance(layer, layers.InputLayer):
+            continue  # the dense network has its own
         config = layer.get_config()
         if isinstance(layer, layers.Conv2D) and can_be_dense(layer):
-            # Stride 1 answers at every pixel. The dilation reads the inputs that the strided
-            # layers before this one would have passed on.
-            x = layers.Conv2D.from_config({**config, "strides": 1, "dilation_rate": dilation})(x)
+            # Stride 1 answers at every pixel. The dilation reads the inputs
+            # that the strided layers before this one would have passed on.
+            config |= {"strides": 1, "dilation_rate": dilation}
+            x = layers.Conv2D.from_config(config)(x)
             dilation *= layer.strides[0]
         elif isinstance(layer, layers.Flatten):
             size = layer.input.shape[1]
         elif isinstance(layer, layers.Dense) and size:
-            # One number for each position and channel of a size x size map: that is a kernel.
+            # One number for each position and channel of a size x size map:
+            # that is a kernel.
             x = layers.Conv2D(
                 layer.units,
                 size,
@@ -79,15 +82,17 @@ def to_dense(patch_classifier: keras.Model) -> keras.Model:
                 use_bias=layer.use_bias,
                 name=layer.name,
             )(x)
-            size = 1  # a fully connected layer after this one reads a single position
+            size = 1  # the next fully connected layer reads one position
         elif isinstance(layer, (layers.Rescaling, ClassProbabilities)):
-            x = type(layer).from_config(config)(x)  # works pixel by pixel: nothing changes
+            x = type(layer).from_config(config)(x)  # it works pixel by pixel
         else:
             raise ValueError(
-                f"patch_classifier: found the layer {layer.name!r}, which cannot be made dense; "
-                "expected a model by build_patch_classifier"
+                f"patch_classifier: found the layer {layer.name!r}, which "
+                "cannot be made dense; expected a model by "
+                "build_patch_classifier"
             )
-    dense = keras.Model(inputs, x, name=f"dense_{patch_classifier.name}")  # (B, H, W, num_classes)
+    # (B, H, W, 3) -> (B, H, W, num_classes)
+    dense = keras.Model(inputs, x, name=f"dense_{patch_classifier.name}")
     copy_weights(patch_classifier, dense)
     return dense
 

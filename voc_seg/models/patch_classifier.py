@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
+from numpy.lib.stride_tricks import sliding_window_view
 from tqdm import tqdm
 
 from voc_seg.checks import check_whole, check_window
@@ -50,26 +51,33 @@ def build_patch_classifier(
     check_whole("num_classes", num_classes, low=2, high=255)
     check_window(window)
     check_whole("filters", filters)
-    inputs = keras.Input((window, window, 3), name="window")  # (B, window, window, 3)
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)  # 0..255 -> -1..1
+    inputs = keras.Input((window, window, 3), name="window")  # (B, w, w, 3)
+    # From 0..255 to -1..1.
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)
 
     # The first convolution looks at the window in full detail.
     kernel = min(3, window)  # a 1 x 1 window needs a 1 x 1 kernel
     x = conv(x, filters, kernel, 1, "conv1")
     size = window - kernel + 1  # (B, size, size, filters)
 
-    # Each further one halves the map. (size - kernel) has to be even, or the last row and column
-    # would never be seen.
+    # Each further one halves the map. (size - kernel) has to be even, or the
+    # last row and column would never be seen.
     number = 2
     while size > 4:
         kernel = 3 if size % 2 == 1 else 4
-        x = conv(x, filters if number == 2 else 2 * filters, kernel, 2, f"conv{number}")
-        size = (size - kernel) // 2 + 1  # (B, size, size, 2 filters)
+        channels = filters if number == 2 else 2 * filters
+        x = conv(x, channels, kernel, 2, f"conv{number}")
+        size = (size - kernel) // 2 + 1  # (B, size, size, channels)
         number += 1
 
-    # From here on this is any image classifier: the whole window gets one answer.
+    # From here on this is any image classifier: one answer for the window.
     x = layers.Flatten(name="flatten")(x)  # (B, size * size * channels)
-    x = layers.Dense(2 * filters, "relu", kernel_initializer="he_normal", name="hidden")(x)
+    x = layers.Dense(
+        2 * filters,
+        activation="relu",
+        kernel_initializer="he_normal",
+        name="hidden",
+    )(x)
     x = layers.Dense(num_classes, name="logits")(x)  # (B, num_classes)
     outputs = ClassProbabilities(name="probabilities")(x)
     return keras.Model(inputs, outputs, name="patch_classifier")
@@ -117,13 +125,16 @@ def sliding_window(
     height, width = image.shape[:2]
     window = patch_classifier.input_shape[1]
     radius = window // 2
-    padded = np.pad(image, [(radius, radius), (radius, radius), (0, 0)], mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (window, window), axis=(0, 1))
-    windows = np.moveaxis(windows, 2, -1)  # (H, W, window, window, 3), a view: nothing is copied
+    sides = [(radius, radius), (radius, radius), (0, 0)]
+    padded = np.pad(image, sides, mode="reflect")
+    # A view: nothing is copied.
+    windows = sliding_window_view(padded, (window, window), axis=(0, 1))
+    windows = np.moveaxis(windows, 2, -1)  # (H, W, window, window, 3)
     starts = range(0, height * width, batch_size)
     probabilities = []
-    for start in tqdm(starts, desc="sliding window", unit="batch", disable=not progress):
+    bar = tqdm(starts, "sliding window", unit="batch", disable=not progress)
+    for start in bar:
         pixels = np.arange(start, min(start + batch_size, height * width))
-        batch = windows[pixels // width, pixels % width]  # (B, window, window, 3)
+        batch = windows[pixels // width, pixels % width]  # (B, w, w, 3)
         probabilities.append(patch_classifier.predict_on_batch(batch))
     return np.concatenate(probabilities).reshape(height, width, -1)

@@ -12,7 +12,11 @@ from voc_seg.checks import check_whole
 from voc_seg.models.blocks import ClassProbabilities, CropLike, PadToMultiple, conv_block
 
 
-def build_unet(num_classes: int = 21, filters: int = 64, depth: int = 4) -> keras.Model:
+def build_unet(
+    num_classes: int = 21,
+    filters: int = 64,
+    depth: int = 4,
+) -> keras.Model:
     """Builds a U-Net.
 
     Where we depart from the paper: the convolutions are padded, so the output is as large as the
@@ -42,28 +46,33 @@ def build_unet(num_classes: int = 21, filters: int = 64, depth: int = 4) -> kera
     check_whole("filters", filters)
     check_whole("depth", depth)
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)  # 0..255 -> -1..1
-    x = PadToMultiple(2**depth, name="pad")(x)  # so each side can be halved `depth` times
+    # From 0..255 to -1..1.
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)
+    x = PadToMultiple(2**depth, name="pad")(x)  # to halve it `depth` times
 
-    # Encoder: half the size and twice the filters at each step. It learns what is in the image,
-    # and loses track of where.
+    # Encoder: half the size and twice the filters at each step. It learns
+    # what is in the image, and loses track of where.
     skips = []
     for i in range(depth):
-        x = conv_block(x, filters * 2**i, f"encoder{i + 1}")  # (B, H / 2^i, W / 2^i, F 2^i)
+        name = f"encoder{i + 1}"
+        x = conv_block(x, filters * 2**i, name)  # (B, H/2^i, W/2^i, F 2^i)
         skips.append(x)  # the last map at this scale, before pooling
-        x = layers.MaxPooling2D(2, name=f"encoder{i + 1}_pool")(x)
+        x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
 
     # The coarsest map: each position has seen a large part of the image.
-    x = conv_block(x, filters * 2**depth, "bottleneck")  # (B, H / 2^depth, W / 2^depth, F 2^depth)
+    # It is (B, H / 2^depth, W / 2^depth, F 2^depth).
+    x = conv_block(x, filters * 2**depth, "bottleneck")
 
     # Decoder: back to full size, one scale at a time.
     for i in reversed(range(depth)):
-        x = layers.Conv2DTranspose(filters * 2**i, 2, strides=2, name=f"decoder{i + 1}_up")(x)
-        x = layers.Concatenate(name=f"decoder{i + 1}_skip")([skips[i], x])  # (..., 2 F 2^i)
-        x = conv_block(x, filters * 2**i, f"decoder{i + 1}")  # (B, H / 2^i, W / 2^i, F 2^i)
+        name = f"decoder{i + 1}"
+        up = layers.Conv2DTranspose(filters * 2**i, 2, 2, name=f"{name}_up")
+        x = up(x)  # kernel 2, stride 2: twice the size
+        x = layers.Concatenate(name=f"{name}_skip")([skips[i], x])
+        x = conv_block(x, filters * 2**i, name)  # (B, H/2^i, W/2^i, F 2^i)
 
     # A 1 x 1 convolution is the same small classifier at every pixel.
     x = layers.Conv2D(num_classes, 1, name="logits")(x)
-    x = CropLike(name="crop")([x, inputs])  # (B, H, W, num_classes): the padding is gone
+    x = CropLike(name="crop")([x, inputs])  # (B, H, W, num_classes)
     outputs = ClassProbabilities(name="probabilities")(x)
     return keras.Model(inputs, outputs, name="unet")

@@ -71,63 +71,82 @@ def build_vgg_transfer(
     """
     check_whole("num_classes", num_classes, low=2, high=255)
     check_whole("filters", filters)
-    numbers = blocks if isinstance(blocks, Sequence) else ()
-    different = len(set(numbers)) == len(numbers)
-    if not numbers or not different or not all(isinstance(n, int) and n > 0 for n in numbers):
-        raise ValueError(f"blocks: found {blocks!r}, expected different numbers, such as (3, 4, 5)")
+    check_encoder(encoder, weights, blocks)
     blocks = sorted(blocks)
-    frozen = weights is not None or encoder is not None
-    if encoder is None:
-        encoder = load_vgg16(weights)
-    elif weights != "imagenet":
-        raise ValueError(f"weights: found {weights!r} next to encoder; give one of the two")
-    elif not isinstance(encoder, keras.Model):
-        raise ValueError(f"encoder: found {encoder!r}, expected a keras.Model")
-    encoder = feature_maps(encoder, blocks)
-    encoder.trainable = not frozen  # frozen, even batch normalisation keeps its statistics
+    pretrained = weights is not None or encoder is not None
+    encoder = feature_maps(encoder or load_vgg16(weights), blocks)
+    # Frozen, even batch normalisation keeps its statistics.
+    encoder.trainable = not pretrained
 
     inputs = keras.Input((None, None, 3), name="image")  # (B, H, W, 3)
     x = PadToMultiple(2 ** (blocks[-1] - 1), name="pad")(inputs)
-    # VGG16's preprocessing: RGB becomes BGR, and the means of ImageNet are subtracted. A layer
-    # does it, because Keras' own function would give an exported ONNX model a second input.
-    x = layers.Rescaling(1.0, [-mean for mean in MEANS], name="subtract_means")(x[..., ::-1])
-    features = encoder(x)  # for each block i: (B, H / 2^(i - 1), W / 2^(i - 1), C_i)
+    # VGG16's preprocessing: RGB becomes BGR, and the means of ImageNet are
+    # subtracted. A layer does it, because Keras' own function would give an
+    # exported ONNX model a second input.
+    bgr = x[..., ::-1]
+    minus = [-mean for mean in MEANS]
+    x = layers.Rescaling(1.0, offset=minus, name="subtract_means")(bgr)
+    # For each block i: (B, H / 2^(i - 1), W / 2^(i - 1), C_i)
+    features = encoder(x)
 
-    # Fewer channels for each block, after normalisation: VGG's values run into the hundreds.
+    # Fewer channels for each block, after normalisation: VGG's values run
+    # into the hundreds.
     normalised, projected = [], []
     for i, (block, feature) in enumerate(zip(blocks, features, strict=True)):
-        name = f"decoder{block}"
-        feature = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalise")(feature)
-        normalised.append(feature)
-        projected.append(layers.Conv2D(filters * 2**i, 1, name=f"{name}_project")(feature))
+        name = f"decoder{block}_normalise"
+        x = layers.BatchNormalization(momentum=0.9, name=name)(feature)
+        normalised.append(x)
+        name = f"decoder{block}_project"
+        projected.append(layers.Conv2D(filters * 2**i, 1, name=name)(x))
 
     # Start at the coarsest block, and add what the image as a whole contains.
     name, channels = f"decoder{blocks[-1]}", filters * 2 ** (len(blocks) - 1)
-    mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(normalised[-1])
-    mean = layers.Conv2D(channels, 1, name=f"{name}_mean_project")(mean)  # (B, 1, 1, C)
+    pool = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")
+    mean = pool(normalised[-1])  # (B, 1, 1, C_i)
+    mean = layers.Conv2D(channels, 1, name=f"{name}_mean_project")(mean)
     x = layers.Add(name=f"{name}_join")([projected[-1], mean])
     x = conv_block(x, channels, name, convolutions=1)
 
-    # Then one finer block after the other. The upsampling here isn't learned: with few masks
-    # there isn't enough data for that too.
+    # Then one finer block after the other. The upsampling here isn't learned:
+    # with few masks there isn't enough data for that too.
     for i in reversed(range(len(blocks) - 1)):
         name = f"decoder{blocks[i]}"
-        x = layers.UpSampling2D(2 ** (blocks[i + 1] - blocks[i]), name=f"{name}_up")(x)
+        times = 2 ** (blocks[i + 1] - blocks[i])
+        x = layers.UpSampling2D(times, name=f"{name}_up")(x)
         x = layers.Concatenate(name=f"{name}_join")([x, projected[i]])
-        x = conv_block(x, filters * 2**i, name, convolutions=1)  # (B, H / 2^(block - 1), ...)
+        x = conv_block(x, filters * 2**i, name, convolutions=1)
+        # (B, H / 2^(block - 1), W / 2^(block - 1), filters 2^i)
 
     x = layers.Conv2D(num_classes, 1, name="logits")(x)
-    stride = 2 ** (blocks[0] - 1)  # of the finest block: what is left to upsample
+    stride = 2 ** (blocks[0] - 1)  # what is left to upsample
     if stride > 1:
         up = layers.Conv2DTranspose(
-            num_classes, 2 * stride, strides=stride, padding="same", use_bias=False, name="up"
+            num_classes,
+            2 * stride,
+            strides=stride,
+            padding="same",
+            use_bias=False,
+            name="up",
         )
         x = up(x)  # (B, H', W', num_classes)
-        # As in FCN, it starts out as bilinear interpolation, and training continues from there.
+        # As in FCN, it starts out as bilinear interpolation, and training
+        # continues from there.
         up.set_weights([bilinear_kernel(stride, num_classes)])
     x = CropLike(name="crop")([x, inputs])  # (B, H, W, num_classes)
     outputs = ClassProbabilities(name="probabilities")(x)
     return keras.Model(inputs, outputs, name="vgg_transfer")
+
+
+def check_encoder(encoder: object, weights: object, blocks: object) -> None:
+    """Raises a ValueError unless these arguments of `build_vgg_transfer` make sense."""
+    numbers = blocks if isinstance(blocks, Sequence) else ()
+    different = len(set(numbers)) == len(numbers)
+    if not numbers or not different or not all(isinstance(n, int) and n > 0 for n in numbers):
+        raise ValueError(f"blocks: found {blocks!r}, expected different numbers, such as (3, 4, 5)")
+    if encoder is not None and weights != "imagenet":
+        raise ValueError(f"weights: found {weights!r} next to encoder; give one of the two")
+    if encoder is not None and not isinstance(encoder, keras.Model):
+        raise ValueError(f"encoder: found {encoder!r}, expected a keras.Model")
 
 
 def unfreeze(model: keras.Model, first: str) -> keras.Model:
