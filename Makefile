@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LINT := .venv-lint/bin
 
-.PHONY: install demo test photographs fuzz docs serve lint build release clean
+.PHONY: install demo test photographs fuzz docs browsers serve lint build release clean
 
 install: $(VENV)/installed   ## the virtual environment with the library
 
@@ -24,6 +24,11 @@ docs: $(VENV)/installed-docs   ## run the chapters and build the site: site/inde
 	$(BIN)/python tutorials/build.py $(if $(FAST),--fast)
 	$(BIN)/python -m mkdocs build --strict
 
+browsers: $(VENV)/installed-docs   ## the live figures in Firefox and WebKitGTK; needs Debian's firefox-esr, webkit2gtk-driver, xvfb
+	$(BIN)/python -m pip install --quiet -e ".[browser]" selenium
+	npm install --silent --prefix .venv-node puppeteer-core
+	xvfb-run $(BIN)/python tests/browsers.py
+
 serve: docs   ## show the site at http://127.0.0.1:8000
 	$(BIN)/python -m mkdocs serve
 
@@ -38,7 +43,10 @@ build: .venv-lint/installed   ## wheel and source archive, in dist
 release:   ## all that we give away, in dist: wheel, source archive, notebooks, and the site to unpack
 	rm -rf dist
 	$(MAKE) build docs
-	$(BIN)/python -m zipfile -c dist/voc_seg-notebooks.zip docs/tutorials/0*.ipynb dist/*.whl
+	mkdir dist/docs
+	cp -r docs/photos docs/photos.md dist/docs  # the chapters look for docs/photos
+	$(BIN)/python -m zipfile -c dist/voc_seg-notebooks.zip docs/tutorials/0*.ipynb dist/*.whl dist/docs
+	rm -r dist/docs
 	$(BIN)/python -m zipfile -c dist/voc_seg-site.zip site
 
 $(VENV)/installed: pyproject.toml

@@ -41,21 +41,43 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from voc_seg import (
+    VOC_CLASSES,
     SegmentationDataset,
     build_unet,
     build_vgg_transfer,
     compile_model,
+    confusion_matrix,
+    draw_scene,
     evaluate,
+    iou_from_confusion,
     open_folder,
     predict_labels,
     pretrain_encoder,
+    read_image,
+    read_mask,
     set_classes,
     train,
     unfreeze,
     write_shapes,
 )
+from voc_seg.data.shapes import SHAPE_CLASSES
 from voc_seg.models.vgg_transfer import bilinear_kernel
-from voc_seg.plots import BLUE, VERMILLION, plot_history, plot_predictions
+from voc_seg.plots import (
+    BLUE,
+    VERMILLION,
+    colorize,
+    plot_augmentations,
+    plot_history,
+    plot_predictions,
+)
+from voc_seg.scoreboard import add_row, format_rows
+
+PHOTOS = Path("docs/photos")  # next to the notebooks in their .zip file
+if not PHOTOS.is_dir():
+    raise SystemExit(
+        f"{PHOTOS} is missing: put the files of the page 'Free photographs' "
+        "there, or unpack voc_seg-notebooks.zip here"
+    )
 
 SHAPES = Path("runs/tutorials/shapes")
 write_shapes(SHAPES, train=1000, val=200, size=40)
@@ -272,6 +294,190 @@ if ROOT == SHAPES and WEIGHTS is None:
 # %% [markdown]
 # The encoder has never seen a mask, and yet its features tell the classes apart. After the averaging
 # they don't say *where*. The decoder has to learn this from masks.
+#
+# ## A few clicks
+#
+# Does it take a decoder and masks? Without the averaging, each pixel has features of its own. We take
+# the last feature map of each block, enlarge it to the size of the image, and concatenate the three.
+# That makes 16 + 32 + 64 = 112 numbers for each pixel. On them we train the smallest classifier there
+# is, a **logistic regression**: for each class a weighted sum of the features, then a softmax. Its
+# examples are a few pixels that somebody has clicked. (A linear classifier on features that stay as
+# they are is also called a *linear probe*.)
+
+
+# %%
+def pixel_features(encoder):
+    """(B, H, W, 3) RGB, 0..255 -> (B, H, W, C)."""
+    photos = keras.Input((None, None, 3))
+    offset = [-103.939, -116.779, -123.68]  # blue, green, red
+    x = keras.layers.Rescaling(1.0, offset)(photos[..., ::-1])
+    last = [encoder.get_layer(f"block{b}_pool").input for b in BLOCKS]
+    maps = keras.Model(encoder.inputs, last)(x)
+    enlarged = [
+        keras.layers.UpSampling2D(2 ** (block - 1))(feature_map)
+        for block, feature_map in zip(BLOCKS, maps, strict=True)
+    ]
+    return keras.Model(photos, keras.layers.Concatenate()(enlarged))
+
+
+def regress(x, y, steps=1000):
+    """Logistic regression on features (N, C): weights (C + 1, classes).
+
+    The loss is the sum of the cross-entropies, plus half the sum of the
+    squared weights. Gradient descent with momentum makes it small.
+    """
+    x = np.column_stack([x, np.ones(len(x))])  # the last weight is the bias
+    true = np.eye(len(SHAPE_CLASSES))[y]  # (N, classes) one-hot
+    curvature = 1 + (x**2).sum() / 2  # larger steps might overshoot
+    momentum = (curvature**0.5 - 1) / (curvature**0.5 + 1)
+    weights = ahead = np.zeros((x.shape[1], len(SHAPE_CLASSES)))
+    for _ in range(steps):
+        z = x @ ahead
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        after = ahead - (x.T @ (p - true) + ahead) / curvature
+        ahead = after + momentum * (after - weights)
+        weights = after
+    return weights
+
+
+# %% [markdown]
+# We draw scenes that show all four shapes, click ten pixels of each class in a scene, and learn from
+# them. Then we judge twice: on all the pixels of this scene, and on 30 new images. As baselines we
+# have the colour alone, and the random encoder.
+#
+# ??? question "Which of the three features wins on the scene with the clicks? And on new images?"
+#
+#     Guess first, then try the figure: it shows both. The numbers come after it.
+
+# %%
+SCENES = 12  # fast: 2
+CLICKS = 10  # of each class
+rng = np.random.default_rng(0)
+
+
+def full_scene():
+    """An image and its mask, with at least 60 pixels of each class."""
+    while True:
+        image, mask = draw_scene(rng, SIZE, [1, 2, 3, 4])
+        if np.bincount(mask[mask != 255], minlength=5).min() >= 60:
+            return image, mask
+
+
+def click(mask):
+    """Pixels of each class at random: (CLICKS, classes, 2)."""
+    of_each = [rng.permutation(np.argwhere(mask == c)) for c in range(5)]
+    return np.stack([pixels[:CLICKS] for pixels in of_each], axis=1)
+
+
+def mean_iou(masks, labels):
+    confusion = confusion_matrix(masks, labels, len(SHAPE_CLASSES))
+    return np.nanmean(iou_from_confusion(confusion))
+
+
+def learn(x, others, clicks):
+    """Learns from the clicks in x (H, W, C); labels x and the others."""
+    mean, scale = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
+    scale[scale == 0] = 1  # some features are 0 everywhere
+    x, others = (x - mean) / scale, (others - mean) / scale
+    rows, columns = clicks.reshape(-1, 2).T
+    y = np.tile(np.arange(5), len(clicks))
+    weights = regress(x[rows, columns], y)
+    answers = (z @ weights[:-1] + weights[-1] for z in (x, others))
+    return [z.argmax(axis=-1) for z in answers]
+
+
+pairs = [full_scene() for _ in range(SCENES)]
+scenes, scene_masks = map(np.stack, zip(*pairs, strict=True))
+pairs = [draw_scene(rng, SIZE) for _ in range(30)]
+news, new_masks = map(np.stack, zip(*pairs, strict=True))
+clicks = [click(mask) for mask in scene_masks]
+networks = {
+    "random encoder": pixel_features(random_encoder),
+    "pretrained encoder": pixel_features(encoder),
+}
+here, there, maps_of = {}, {}, {}
+for way in ("colour", *networks):
+    x, others = scenes.astype("float32"), news.astype("float32")
+    if way != "colour":
+        x, others = (networks[way].predict(i, verbose=0) for i in (x, others))
+    learned = [learn(x[i], others, clicks[i]) for i in range(SCENES)]
+    own, new = zip(*learned, strict=True)
+    here[way] = np.mean(list(map(mean_iou, scene_masks, own)))
+    there[way] = np.mean([mean_iou(new_masks, labels) for labels in new])
+    maps_of[way] = learned[0]
+
+# %% tags=["figure"] live="clicks" caption="Click pixels of the first image, or let the button choose one of each class, and compare the three features: on this image, and on three new ones that nobody clicked." alt="Three rows of four pictures. Above, an image with clicked pixels and three new images; in the middle, their labels by colour; below, their labels by the pretrained encoder. By colour, the first image is nearly right and the new ones are wrong; by the pretrained encoder, the new ones are better."
+shown = next(i for i in range(28) if len(np.unique(new_masks[i : i + 3])) == 6)
+shown = range(shown, shown + 3)  # three images that together show every class
+shapes = dict(zip(SHAPE_CLASSES, range(5), strict=True))
+figure, axes = plt.subplots(3, 4, figsize=(8, 6.2), layout="constrained")
+for ax, image in zip(axes[0], [scenes[0], *news[shown]], strict=True):
+    ax.imshow(image)
+rows, columns = clicks[0].reshape(-1, 2).T
+axes[0, 0].plot(columns, rows, "s", color="white", mec="black", ms=4)
+axes[0, 0].set_title("clicked", fontsize=10)
+for ax, number in zip(axes[0, 1:], (1, 2, 3), strict=True):
+    ax.set_title(f"new image {number}", fontsize=10)
+for row, way in zip(axes[1:], ("colour", "pretrained encoder"), strict=True):
+    own, others = maps_of[way]
+    for ax, labels in zip(row, [own, *others[shown]], strict=True):
+        ax.imshow(colorize(labels.astype(np.uint8), shapes), interpolation="nearest")
+    row[0].set_ylabel(way)
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
+plt.show()
+
+# %% tags=["live"]
+live = {
+    "random": networks["random encoder"],
+    "pretrained": networks["pretrained encoder"],
+    "images": np.stack([scenes[0], *news[shown]]),
+    "masks": np.stack([scene_masks[0], *new_masks[shown]]),
+    "names": list(SHAPE_CLASSES),
+    "values": list(range(5)),
+    "rounds": clicks[0].tolist(),
+}
+
+# %%
+print(f"{'mean IoU':22}same image   new images")
+for way in here:
+    print(f"{way:22}{here[way]:10.2f}{there[way]:13.2f}")
+
+# %% tags=["claim"]
+if ROOT == SHAPES and WEIGHTS is None:
+    assert here["colour"] > here["pretrained encoder"] + 0.05
+    assert there["pretrained encoder"] > there["colour"] + 0.05
+    assert there["colour"] > there["random encoder"] + 0.05
+    assert there["pretrained encoder"] < 0.65
+    in_figure = {way: mean_iou(new_masks[shown], maps_of[way][1][shown]) for way in here}
+    assert max(in_figure, key=in_figure.get) == "pretrained encoder"
+    own = {way: mean_iou(scene_masks[0], maps_of[way][0]) for way in here}
+    assert max(own, key=own.get) == "colour"
+
+    def merge(labels):
+        return np.where(labels == 255, 255, np.minimum(labels, 1))  # object or background
+
+    outline = {}
+    for way in here:
+        pair = merge(new_masks[shown]), merge(maps_of[way][1][shown])
+        outline[way] = iou_from_confusion(confusion_matrix(*pair, 2))[1]
+    assert outline["colour"] > outline["pretrained encoder"] + 0.05
+
+# %% [markdown]
+# On the scene itself, colour wins: each object has a colour of its own, so three numbers are enough.
+# But the next image has other colours. What the pretrained encoder has learned holds for other images
+# too, and there it is ahead of colour. The random encoder has just as many features, and its
+# regression fails on new images.
+#
+# Look at the pictures again. On new images, colour even draws the better outlines, because all
+# objects are light. It gives them the wrong names.
+#
+# So if you only need *this* image cut out, simple features and a few clicks may do. And never judge a
+# method on the image that it has learned from: here it would have picked the wrong features.
+#
+# Even the best of the three isn't good on new images. How much better is a decoder that learns from
+# whole masks, 20 of them? We'll build it as soon as the encoder gets the images that it expects.
 
 # %% [markdown]
 # ## Preprocessing: once, and inside the model
@@ -481,7 +687,24 @@ for stride in (2, 4):
 # | stage two | trained further | trained from a block on | frozen | 0.00003 |
 #
 # We have 20 masks. We show them again and again, each time flipped, scaled, cropped and recoloured in
-# another way. An epoch is 200 such images.
+# another way. An epoch is 200 such images. This is **augmentation**. On the shapes you would hardly
+# see it, so here it is on a photograph.
+#
+# ??? question "Which of the changes does the mask go through as well?"
+#
+#     Those that move pixels: flip, scale and crop. The mask has to stay on the horse, and it is always
+#     resized by the nearest neighbour ([chapter 1](01_pixels_and_masks.md)). A change of colour leaves
+#     the labels as they are.
+
+# %% tags=["figure"] alt="Six times the same photograph of a galloping horse, with its mask half transparent over it. The first is as it was taken, the others are mirrored, smaller or larger, cut off, paler or darker. The mask lies on the horse each time. The strips beside a smaller photograph have the colour of void."
+horse = read_image(PHOTOS / "horse.jpg")
+horse_mask = read_mask(PHOTOS / "horse_mask.png")
+voc = {name: index for index, name in enumerate(VOC_CLASSES)}
+plot_augmentations(horse, horse_mask, voc, size=256, seed=4)
+
+# %% [markdown]
+# The strips beside a smaller photograph are grey in the image and void in the mask: nothing is
+# learned there. Now the training:
 
 # %%
 FEW = 20  # fast: 4
@@ -592,11 +815,40 @@ if ROOT == SHAPES and WEIGHTS is None:
 # look at the two numbers. They are not an argument for a second stage, and there is a reason. Our encoder
 # learned from images by the same program, and a few small steps are all it gets.
 #
-# On photographs the encoder has more to learn. FCN-32s on VOC 2011 reached a mean IoU of 45.4 % with
-# VGG16 fixed and 59.4 % with all of it fine-tuned (Long et al. 2015, table 2), though with 8,498
-# masks. What do you get with far fewer? The [results](../results.md) page has our own measurement on
-# photographs of animals, frozen against fine-tuned. How far down you should unfreeze depends on how
-# many masks you have: the more weights you train, the more there is to overfit.
+# On photographs the encoder has more to learn. Here is the real VGG16, trained on 442 photographs of
+# five animals from VOC 2012 and judged on 448 others. (The commands are on the page with the
+# [results](../results.md#on-photographs).)
+#
+# ??? question "442 photographs have masks. Which animals will gain from stage two, the frequent or the rare?"
+#
+#     The rare ones. Horse, sheep and cow gain 0.05 to 0.13. Cat and dog, which have the most
+#     photographs, lose 0.05 each.
+#
+# | IoU | frozen | fine-tuned | change |
+# | --- | --- | --- | --- |
+# | background | 0.938 | 0.948 | +0.010 |
+# | cat | 0.716 | 0.670 | −0.046 |
+# | dog | 0.648 | 0.601 | −0.047 |
+# | horse | 0.506 | 0.559 | +0.053 |
+# | sheep | 0.547 | 0.654 | +0.107 |
+# | cow | 0.435 | 0.564 | +0.129 |
+# | **mean IoU** | **0.631** | **0.666** | **+0.035** |
+#
+# These are numbers from one seed. And stage two saw images of 320 pixels instead of 256, so the larger
+# images may have their part in the gain. FCN-32s gained more, from 45.4 % to 59.4 % (Long et al. 2015,
+# table 2), but with 8,498 masks. How far down you should unfreeze depends on how many masks you have:
+# the more weights you train, the more there is to overfit.
+#
+# What does that look like? Here are four photographs that aren't from VOC, and what these models make
+# of them, with the patch classifier and the U-Net from scratch for comparison:
+#
+# ![Four photographs, from top to bottom: a horse, a dog, a cat and a zebra. Columns: photograph, mask by hand, patch classifier, U-Net, frozen VGG, fine-tuned VGG, and the latter with flip and scales. The horse becomes a clean shape from left to right. Every model takes part of the dog for a horse. The cat is found by all three VGG columns. Of the zebra, only the head or a patch is labelled, as a horse.](../photographs.png)
+#
+# Pink is horse, violet is dog, dark red is cat. Against the mask by hand, the horse has an IoU of 0.78
+# with the frozen VGG16 and 0.82 with the fine-tuned one. The dog loses: 0.62 and 0.49. So four
+# photographs can't tell you which model is better. The table can, because it counts 448. (The zebra is
+# none of the five animals, and the last column looks at each photograph six times. More about both in
+# [chapter 8](08_judge_and_use.md).)
 #
 # ### Both stages in one call
 #
@@ -689,7 +941,30 @@ if {folder.pair(id)[1].shape for id in val_ids} == {(SIZE, SIZE)}:  # nothing wa
 # %% [markdown]
 # Nothing fails loudly. The mistakes only show as a model that is worse than it should be. Reversed
 # channels are the most treacherous mistake. Here they cost little, because the colours of the shapes
-# are random. But you have seen above how much they change the features of the real VGG16.
+# are random.
+#
+# And the real VGG16, on photographs? We took 150 of the animals' photographs at 128 pixels and fitted
+# only a linear classifier to the frozen features of blocks 4 and 5, on 100 of them. It labels the
+# other 50. In the middle column of the table, the classifier was fitted on the right images and is
+# used on wrong ones, as above. In the last column it was fitted on wrong ones as well.
+#
+# ??? question "The classifier was fitted on images with the same mistake. Can it make up for it?"
+#
+#     Only in part. With the first three mistakes it gains 0.02 to 0.05, but 0.06 to 0.09 are still
+#     missing: the frozen features were learned from other images. Divided by 255, all photographs are
+#     nearly black to VGG16, and it gains nothing. 0.13 is what "all background" gets.
+#
+# | mean IoU | wrong in use | wrong in training as well |
+# | --- | --- | --- |
+# | right | 0.382 | |
+# | twice | 0.275 | 0.320 |
+# | forgotten | 0.250 | 0.290 |
+# | channels reversed | 0.292 | 0.313 |
+# | divided by 255 | 0.126 | 0.130 |
+#
+# So on photographs reversed channels cost nearly a quarter of the score, and still no error was raised. Each
+# number is the mean of three random splits; the page with the
+# [results](../results.md#what-a-wrong-preprocessing-costs-vgg16) has the command and the spread.
 
 # %% [markdown]
 # ## How many masks is it worth?
@@ -797,6 +1072,36 @@ for title, model in models.items():
 plot_predictions(pictures, truths, predictions, folder.classes)
 
 # %% [markdown]
+# ## The scoreboard
+#
+# Both networks that learned from 20 masks get a row. The rows above theirs had 700 or 1,000 masks, so
+# compare these two with each other.
+#
+# ??? question "The encoder has learned names, and never saw a mask. Which errors will it save?"
+#
+#     *What* errors, surely. But to name a shape you have to see its outline. So its features should
+#     help with *where* as well.
+
+# %%
+for title, model in zip(("U-Net", "transfer"), models.values(), strict=True):
+    name = f"6 {title} {FEW} masks"
+    rows = add_row(name, model, folder, val_ids, SIZE)
+print(format_rows(rows))
+
+# %% tags=["see"]
+one, two = rows[f"6 U-Net {FEW} masks"], rows[f"6 transfer {FEW} masks"]
+print(
+    f"From the U-Net to transfer, *what* errors change from {one['what']:,} to {two['what']:,}, "
+    f"*where* errors from {one['where']:,} to {two['where']:,}. An image takes "
+    f"{two['multiplications'] / one['multiplications']:.1f} times as many multiplications."
+)
+
+# %% tags=["claim"]
+if ROOT == SHAPES and WEIGHTS is None:
+    assert two["what"] < one["what"] and two["where"] < one["where"]
+    assert two["multiplications"] > 2 * one["multiplications"]
+
+# %% [markdown]
 # ## Summary
 #
 # 1. Names are cheap and masks are expensive. An encoder that has learned names already knows much of
@@ -806,7 +1111,7 @@ plot_predictions(pictures, truths, predictions, folder.classes)
 # 3. Stage one trains the decoder on the frozen encoder, so random gradients cannot destroy it.
 # 4. Stage two also trains the last blocks: compile again, with a learning rate a hundred times
 #    smaller, and keep the batch normalisation frozen. `train(..., fine_tune=...)` does both stages.
-#    On the shapes, stage two gained nothing; for photographs, see the [results](../results.md).
+#    On the shapes, stage two gained nothing. On photographs, it gained 0.035 of mean IoU.
 # 5. With few masks a pretrained encoder was worth a lot here. But only a control with random weights
 #    can show that pretraining is what helps.
 

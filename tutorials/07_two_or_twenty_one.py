@@ -52,6 +52,7 @@ from voc_seg import (
     write_shapes,
 )
 from voc_seg.plots import BLUE, VERMILLION, colorize
+from voc_seg.scoreboard import add_row, format_rows
 
 # %% [markdown]
 # `ROOT` switches between the shapes and a VOC folder, as in every chapter. New is `classes="object"`:
@@ -607,6 +608,7 @@ def confusion_divided(model, batch=25):
 
 
 confusions = {title: [] for title in [*LOSSES, "divided"]}
+first = {}  # the models of the first seed, for the scoreboard
 for seed in SEEDS:
     for title, loss in LOSSES.items():
         keras.utils.set_random_seed(seed)
@@ -624,6 +626,7 @@ for seed in SEEDS:
         model.fit(data, epochs=EPOCHS, shuffle=False, verbose=0)
         result = evaluate(model, folder, val_ids, batch_size=50)
         confusions[title].append(np.array(result["confusion"]))
+        first.setdefault(title, model)
         if title == "plain":
             confusions["divided"].append(confusion_divided(model))
 
@@ -752,6 +755,166 @@ if ROOT == SHAPES:
 # - **Try Dice** when your score is Dice. [Class imbalance](../howto/imbalance.md) has recipes for
 #   your own data, with focal loss as well.
 #
+# ## Where to cut
+#
+# If you care about one class, there is another way to buy recall, and it needs no training. Ask one
+# thing of each pixel: is it a disc? All other classes become "not a disc". If the network gives the
+# disc the probability $p$, the rest has $1 - p$. The disc is the likelier of the two where $p$ is
+# above one half.
+#
+# But you may cut elsewhere. Each **threshold** makes a label map of its own. With a low one you find
+# more discs and get more false alarms: recall rises, and precision usually falls. If you draw
+# precision over recall for all thresholds, you get the **precision-recall curve**.
+#
+# Let's try it with the plain loss and its first seed, on three sheets of four validation images. On
+# the first, about 1% of the pixels are disc, on the second 20%, on the third 50%.
+
+# %%
+TARGET = 1  # the class that we look for: the disc
+
+
+def sheet(tiles):
+    """Four arrays (H, W, ...) as one: (2 H, 2 W, ...)."""
+    a, b, c, d = tiles
+    return np.vstack([np.hstack([a, b]), np.hstack([c, d])])
+
+
+data = SegmentationDataset(folder, val_ids, SIZE, batch_size=len(val_ids))
+images, masks = data[0]
+targets = np.where(masks == VOID, VOID, masks == TARGET)  # 0, 1 and void
+share = (targets == 1).sum(axis=(1, 2)) / (targets != VOID).sum(axis=(1, 2))
+smallest = np.argmin(np.where(share > 0, share, 1))
+chosen = [
+    [smallest, *np.flatnonzero(share == 0)[6:9]],
+    np.argsort(abs(share - 0.2))[:4],
+    np.argsort(abs(share - 0.5))[:4],
+]
+sheets = np.stack([sheet(images[four]) for four in chosen])
+truths = np.stack([sheet(targets[four]) for four in chosen])
+disc = first["plain"].predict_on_batch(sheets)[..., TARGET]  # (3, H, W)
+
+# %% [markdown]
+# A program that says background everywhere finds nothing at all.
+#
+# ??? question "What is the accuracy of this program, on each sheet?"
+#
+#     About 99%, 80% and 50%: it is right at each pixel that isn't a disc. Press the button below, and
+#     see which of the four numbers notice.
+#
+# ??? question "On which sheets is one half the threshold with the highest IoU?"
+#
+#     On none of them. Look for a better one with the slider before you read on.
+
+# %% tags=["figure"] live="threshold" caption="Move the threshold, and watch what is cut out, the four numbers, and the dot on the curve of all thresholds. Then say background everywhere: on the first sheet, the accuracy rises." alt="Three panels. Left: a sheet of four images. Middle: which pixels are found as discs, which are missed and which are false alarms, with the threshold 0.5. Right: three curves of precision over recall, one for each sheet, with a dot for the threshold 0.5 on each; the curve of the sheet with 1% of disc is far below the others."
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), layout="constrained")
+axes[0].imshow(sheets[1].astype(np.uint8))
+axes[0].set_title("four images, 20% disc", fontsize=10)
+kinds = np.array([[255] * 3, [213, 94, 0], [230, 159, 0], [0, 114, 178]])
+kind = 2 * (truths[1] == 1) + (disc[1] > 0.5)
+drawn = np.where((truths[1] == VOID)[..., None], 204, kinds[kind])
+axes[1].imshow(drawn, interpolation="nearest")
+title = "blue: found, red: false, yellow: missed"
+axes[1].set_title(title, fontsize=10)
+styles = zip(("1%", "20%", "50%"), (":", "--", "-"), strict=True)
+for p, truth, (name, style) in zip(disc, truths, styles, strict=True):
+    order = np.argsort(-p[truth != VOID])
+    hits = np.cumsum((truth[truth != VOID] == 1)[order])
+    precision, recall = hits / np.arange(1, len(hits) + 1), hits / hits[-1]
+    axes[2].plot(recall, precision, style, color=BLUE, label=f"{name} disc")
+    cut = np.count_nonzero(p[truth != VOID] > 0.5) - 1
+    axes[2].plot(recall[cut], precision[cut], "o", color=VERMILLION)
+axes[2].set(xlabel="recall", ylabel="precision", xlim=(0, 1.03), ylim=(0, 1.03))
+axes[2].legend(fontsize=8)
+for ax in axes[:2]:
+    ax.set_axis_off()
+plt.show()
+
+# %% tags=["live"]
+live = {
+    "model": first["plain"],
+    "target": TARGET,
+    "name": names[TARGET],
+    "images": sheets.astype("uint8"),
+    "masks": truths.astype("uint8"),
+}
+
+# %% [markdown]
+# Here are the numbers. We try 101 thresholds on each sheet.
+
+
+# %%
+def scores_at(threshold, p, truth):
+    """IoU and accuracy of the pixels above a threshold."""
+    found, true = p[truth != VOID] > threshold, truth[truth != VOID] == 1
+    iou = (found & true).sum() / max(1, (found | true).sum())
+    return iou, (found == true).mean()
+
+
+tried = np.linspace(0, 1, 101)
+print(f"{'disc':>5}{'IoU at 0.5':>12}{'best IoU':>10}{'at':>6}", end="")
+print(f"{'accuracy at 0.5':>17}{'of nothing':>12}")
+curves = []
+for p, truth in zip(disc, truths, strict=True):
+    iou, accuracy = np.transpose([scores_at(t, p, truth) for t in tried])
+    curves.append((iou, accuracy))
+    there = np.mean(truth[truth != VOID] == 1)
+    print(f"{there:5.0%}{iou[50]:12.3f}{iou.max():10.3f}", end="")
+    print(f"{tried[iou.argmax()]:6.2f}{accuracy[50]:17.3f}", end="")
+    print(f"{accuracy[-1]:12.3f}")
+
+# %% tags=["claim"]
+if ROOT == SHAPES:
+    best = [tried[iou.argmax()] for iou, _ in curves]
+    assert best[0] > 0.55 and max(best[1:]) < 0.45
+    assert all(iou.max() > iou[50] + 0.01 for iou, _ in curves)
+    iou, accuracy = curves[0]
+    assert accuracy[-1] > 0.99 > accuracy[50] and iou[-1] == 0 < iou[50]
+    recall = [np.mean(p[t == 1] > 0.5) for p, t in zip(disc, truths, strict=True)]
+    assert recall[0] > 0.85
+
+# %% [markdown]
+# Where the disc is rare, most of what is called a disc is a false alarm, and a higher threshold is
+# better. Where there is much of it, a lower one is better. And don't ask the accuracy: on the
+# first sheet it prefers finding nothing to finding almost every pixel of the disc.
+#
+# So choose the threshold by the score that you will report, or by what a miss and a false alarm
+# cost. Choose it on validation images, and report the score on others: the best threshold of a sheet
+# is the best for that sheet only.
+#
+# You have met a threshold already. With two classes, dividing by the frequencies $s$ and $1 - s$
+# says object where $p / s > (1 - p) / (1 - s)$, that is, where $p > s$.
+#
+# ## The scoreboard
+#
+# The first U-Net of this chapter knows two classes, so it can't be compared with the others. Those
+# with five can. They have 8 filters instead of 16, and had three epochs on 600 images. We add two of
+# them, with the first seed: the one with the plain loss, and the one with weights.
+#
+# ??? question "Half the filters of chapter 5: what does that do to the multiplications?"
+#
+#     A weight connects a channel that is read with one that is written, and there are half as many
+#     of both. So there are about a quarter of the multiplications.
+
+# %%
+for title in ("plain", "weights"):
+    name = f"7 U-Net/2 {title}"
+    rows = add_row(name, first[title], folder, val_ids, SIZE)
+print(format_rows(rows))
+
+# %% tags=["see"]
+one, two = rows["7 U-Net/2 plain"], rows["7 U-Net/2 weights"]
+print(
+    f"An image takes {one['multiplications'] / 1e6:.1f} million multiplications. With the weights, "
+    f"*where* errors change from {one['where']:,} to {two['where']:,}, *what* errors from "
+    f"{one['what']:,} to {two['what']:,}."
+)
+
+# %% tags=["check"]
+full = rows.get("5 U-Net")
+if full:  # chapter 5 was run before
+    assert 0.2 < one["multiplications"] / full["multiplications"] < 0.3
+
+# %% [markdown]
 # ## Summary
 #
 # 1. Object extraction is segmentation with two classes. The label map becomes the alpha channel of
@@ -764,6 +927,8 @@ if ROOT == SHAPES:
 #    Dice loss is one minus the overlap, and needs no weights.
 # 5. Weights buy recall of the rarest class, and another class pays: in our runs the disc more than
 #    the background. Dividing the probabilities by the frequencies goes the same way without training.
+# 6. For a single class, a threshold trades precision for recall. One half was the best on none of
+#    our sheets, and accuracy can't tell.
 #
 # ## Three questions
 #

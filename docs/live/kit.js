@@ -36,6 +36,21 @@ live.kit = function () {
     return { shape, data: Float32Array.from(data) };
   }
 
+  // The window around a pixel of an image, as a map (side, side, 3). Beyond the border, the image is
+  // reflected; the border pixel is the mirror.
+  function cut({ shape: [height, width], data }, side, row, column) {
+    const reflect = (i, n) => (i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i);
+    const radius = side >> 1;
+    const values = new Float32Array(side * side * 3);
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        const from = reflect(row + y - radius, height) * width + reflect(column + x - radius, width);
+        for (let c = 0; c < 3; c++) values[3 * (y * side + x) + c] = data[3 * from + c];
+      }
+    }
+    return { shape: [side, side, 3], data: values };
+  }
+
   // The likeliest class of each pixel of a map (H, W, C).
   function labelsOf({ shape: [height, width, channels], data }) {
     const labels = new Uint8Array(height * width);
@@ -170,6 +185,7 @@ live.kit = function () {
           ),
         );
       },
+      setTitle: (text) => (whole.lastChild.textContent = text),
       setLabel: (text) => box.setAttribute("aria-label", text),
     });
   }
@@ -234,8 +250,8 @@ live.kit = function () {
     return Object.assign(table, {
       set: (values, text = (p) => `${(100 * p).toFixed(1)} %`) => {
         rows.forEach(({ bar, value }, i) => {
-          bar.style.width = `${100 * values[i]}%`;
-          value.textContent = text(values[i]);
+          bar.style.width = `${100 * (values[i] || 0)}%`; // a score can be NaN
+          value.textContent = text(values[i], i);
           value.dataset.value = values[i];
         });
       },
@@ -260,6 +276,7 @@ live.kit = function () {
     button,
     bytes,
     choice,
+    cut,
     element,
     fastNote,
     item,

@@ -8,7 +8,14 @@ var live = window.live || {};
 const NETWORK = ["kit.js", "keras_file.js", "engine.js"];
 
 live.PARTS = {
+  resize: ["kit.js", "photo.js", "chapters/01_pixels_and_masks.js", "resize.js"],
   window: [...NETWORK, "photo.js", "chapters/02_sliding_window.js", "window.js"],
+  field: [...NETWORK, "photo.js", "chapters/03_one_pass.js", "field.js"],
+  stamps: ["kit.js", "stamps.js"],
+  skips: [...NETWORK, "photo.js", "chapters/05_unet.js", "skips.js"],
+  clicks: [...NETWORK, "photo.js", "chapters/06_transfer.js", "clicks.js"],
+  threshold: [...NETWORK, "chapters/07_two_or_twenty_one.js", "threshold.js"],
+  judge: ["kit.js", "chapters/08_judge_and_use.js", "judge.js"],
   playground: ["keras_file.js", "engine.js", "photo.js", "playground.js"],
 };
 

@@ -17,23 +17,8 @@ live.window = async function (figure) {
 
   // ------------------------------------------------------------------------------ the network
 
-  // The reflection of a place beyond the border; the border pixel is the mirror.
-  const reflect = (i, n) => (i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i);
-
-  // The window around a pixel, as a map (side, side, 3).
-  function cut({ data }, row, column) {
-    const values = new Float32Array(side * side * 3);
-    for (let y = 0; y < side; y++) {
-      for (let x = 0; x < side; x++) {
-        const from = reflect(row + y - radius, height) * width + reflect(column + x - radius, width);
-        for (let c = 0; c < 3; c++) values[3 * (y * side + x) + c] = data[3 * from + c];
-      }
-    }
-    return { shape: [side, side, 3], data: values };
-  }
-
   function classify(row, column) {
-    const [answer] = run(model, cut(kit.item(images, state.image), row, column));
+    const [answer] = run(model, kit.cut(kit.item(images, state.image), side, row, column));
     const { data } = answer; // a probability for each class
     state.map[row * width + column] = data.indexOf(Math.max(...data));
     return data;
@@ -62,7 +47,7 @@ live.window = async function (figure) {
   function show(row, column) {
     Object.assign(state, { row, column });
     const probabilities = classify(row, column);
-    const { data } = cut(kit.item(images, state.image), row, column);
+    const { data } = kit.cut(kit.item(images, state.image), side, row, column);
     seen.draw((i) => data.subarray(3 * i, 3 * i + 3));
     seen.frame([radius, radius, 1, 1]);
     photo.frame([row - radius, column - radius, side, side], [row, column, 1, 1]);
