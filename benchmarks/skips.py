@@ -1,8 +1,8 @@
 """Are skip connections just more parameters? `python benchmarks/skips.py`
 
-Chapter 5 asks this after five epochs. Here the networks train until they improve no further: an
-encoder-decoder, a wider one with more parameters and more multiplications than the U-Net, and the
-U-Net, on the same 700 images of shapes, each with three seeds. A finished run is a line in
+Chapter 5 asks this after five epochs. Here the networks train for 30, to the end of their cosine:
+an encoder-decoder, a wider one with more parameters and more multiplications than the U-Net, and
+the U-Net, on the same 700 images of shapes, each with three seeds. A finished run is a line in
 runs/skips/runs.jsonl and is not run again; `--seeds` and `--epochs` change both.
 """
 
