@@ -49,9 +49,10 @@ from voc_seg.plots import BLUE, VERMILLION, colorize, plot_confusion
 
 # %% [markdown]
 # The chapters work on *shapes*, a small data set that the next cell draws on your disk in a few
-# seconds. A network learns them in a minute or two, without a GPU. To use PASCAL VOC instead, change
-# the line with `ROOT`: the same cells then run on photographs. Where one photograph shows more than
-# the shapes do, we take [one that anyone may copy](../photos.md), with a mask that we drew by hand.
+# seconds. A network learns them in a minute or two, without a GPU. To use PASCAL VOC instead,
+# change the line with `ROOT`: the same cells then run on photographs. Where a photograph shows
+# something that the shapes can't, we use [one that anyone may copy](../photos.md), with a mask that
+# we drew by hand.
 
 # %%
 PHOTOS = Path("docs/photos")  # next to the notebooks in their .zip file
@@ -384,8 +385,8 @@ if ROOT == SHAPES:
 
 # %% [markdown]
 # On the 1,449 validation images of VOC 2012 the same answer, counted from the masks, has a mean IoU
-# of 0.035 over 21 classes, and 0.035 is 0.73 / 21. So a network that somebody reports at "accuracy
-# 0.73" may have learned nothing at all.
+# of 0.035: its accuracy of 0.73, divided by the 21 classes. So a network that somebody reports at
+# "accuracy 0.73" may have learned nothing at all.
 #
 # Is this a special case? Let's make two more answers from the true masks. One finds every object and
 # gives each the *wrong name*, that of the next class. The other has every name right, but is
@@ -631,10 +632,10 @@ assert len(set(greys[:21].tolist())) < 21
 # %% [markdown]
 # There is no way back: some classes share a grey value.
 #
-# Code that reads all three colours can look each of them up in the table and get the index back. That
-# is a roundabout way to get what was in the file all along, and it only works while no colour has
-# changed by a single step. Two things that happen to images every day break it: resizing, and saving
-# as JPEG.
+# Code that keeps red, green and blue can look up each pixel's colour in the table and get the index
+# back. That is a roundabout way to get what was in the file all along, and it only works if no
+# colour has changed in the least. Two things that happen to images every day break it: resizing,
+# and saving as JPEG.
 
 # %%
 colours = cv2.imread(path)[..., ::-1]  # OpenCV's order is blue, green, red

@@ -553,9 +553,9 @@ for c, name in enumerate(names[1:], start=1):
         print(f"{name:12} {share:4.0%} of its pixels are deep")
 
 # %% [markdown]
-# So the same number of windows from each class does not mean the same number of *plain* windows from
-# each class. Among these, the class with the largest deep part is the most frequent. Balancing the
-# classes doesn't change that.
+# So the same number of windows from each class does not mean the same number of *plain* windows
+# from each class. Among the plain windows, the class with the largest deep part is the most
+# frequent. Balancing the classes doesn't change that.
 #
 # (The dotted line is not quite sharp. At depth 5 the contour is one pixel outside the window, but it
 # still tints the pixels next to it a little, and these are in the window.)
@@ -745,9 +745,9 @@ for name, side, jump in (("conv1", 7, 1), ("conv2", 3, 2)):
 # fully connected layers, with one position per window, for 40.
 #
 # And with larger windows? Let's count the same for a photograph of $500 \times 375$ pixels, the
-# typical size in PASCAL VOC. We can count without training anything. The time is an estimate: the
-# seconds that we measured above for each window of 9 pixels, multiplied by how many more
-# multiplications the larger window needs.
+# typical size in PASCAL VOC. We can count without training anything. The time is an estimate:
+# we take the seconds for a window of 9 pixels, as measured above, and assume that they grow with
+# the multiplications.
 #
 # ??? question "A window of 65 pixels has 52 times the area of a window of 9. What will it cost?"
 #
@@ -826,9 +826,9 @@ assert table[-1, 0] / table[0, 0] > 10 * table[-1, 1] / table[0, 1]
 # of the sliding window. It has to be large to know what it looks at, and large windows are what it can
 # least afford.
 #
-# But the count also shows the way out. Shared, the work grows slowly with the window. Can we arrange
-# the computation so that every value is computed once, and still get the same answer at every pixel?
-# We can, without retraining anything. That's [chapter 3](03_one_pass.md).
+# But the count also shows the way out. If windows share work, it grows slowly with their size. Can
+# we arrange the computation so that every value is computed once, and still get the same answer at
+# every pixel? We can, without retraining anything. That's [chapter 3](03_one_pass.md).
 #
 # ## The scoreboard
 #
@@ -839,8 +839,9 @@ assert table[-1, 0] / table[0, 0] > 10 * table[-1, 1] / table[0, 1]
 # another object. The last two columns say what one image costs: millions of multiplications, and
 # milliseconds on this computer.
 #
-# (Sliding over 200 images takes a while. So the labels are computed in the way of chapter 3, which
-# gives the same answers. We count and time the sliding window, on one image.)
+# (Above we judged on the first 50 of these images, so the scores were a little different. Sliding
+# over all 200 takes a while, so the labels are computed in the way of chapter 3, which gives the
+# same answers. The last two columns are those of the sliding window itself, on one image.)
 #
 # ??? question "Which errors will be more frequent, *where* or *what*?"
 #

@@ -399,9 +399,9 @@ print(
 # %% [markdown]
 # ## What a pixel's answer is made of
 #
-# We can follow it in two dimensions as well. Let's begin at one pixel of the output and go back layer
-# by layer: which positions of the map below does each layer read? The taps of a kernel of $k$ with
-# dilation $d$ are $d$ apart, around the middle.
+# We can follow the computation in two dimensions as well. Let's begin at one pixel of the output
+# and go back layer by layer: which positions of the map below does each layer read? The taps of a
+# kernel of $k$ with dilation $d$ are $d$ apart, around the middle.
 
 
 # %%
@@ -676,7 +676,7 @@ moved = np.abs(dense.predict(spotted[None], verbose=0)[0] - by_pass).max(axis=-1
 assert moved.any()
 assert np.abs(np.argwhere(moved) - (12, 9)).max() <= radius
 
-# %% tags=["figure"] live="field" caption="Paint over the image: the pinned pixel's probabilities move only if you paint in the large frame, its receptive field. Then start the race: both ways end with the same label map, one of them much sooner." alt="Three panels: an image with a large frame around a small one, the pinned pixel in the middle of its receptive field; and two label maps that look the same, one by a single pass and one window by window. Their titles give the seconds of each."
+# %% tags=["figure"] live="field" caption="Paint over the image, inside the large frame and outside it. The frame is the pinned pixel's receptive field: when do its probabilities move? Then start the race, and compare the label maps and the times." alt="Three panels: an image with a large frame around a small one, the pinned pixel in the middle of its receptive field; and two label maps that look the same, one by a single pass and one window by window. Their titles give the seconds of each."
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 axes[0].imshow(image.astype("uint8"))
 axes[0].set_title("image, with the pinned pixel", fontsize=10)
@@ -723,10 +723,9 @@ labels = predict_labels(dense, list(images[:4].astype("uint8")), SIZE)
 plot_predictions(images[:4].astype("uint8"), masks[:4], labels, folder.classes)
 
 # %% [markdown]
-# What kind of errors are these? Let's ask the confusion matrix (truth by row, background first) two
-# questions. *Where* errors put the border between object and background in the wrong place: an object
-# pixel is called background, or a background pixel is called an object. *What* errors are object
-# pixels that were given the name of another object.
+# What kind of errors are these? Let's count the two kinds of chapter 2 in the confusion matrix
+# (truth by row, background first). *Where* errors confuse object and background, in either
+# direction. *What* errors are object pixels that were given the name of another object.
 #
 # ??? question "Which of the two will be more frequent?"
 #

@@ -516,7 +516,7 @@ for n in (1, 5):
 #     No. Stamps that are 3 long and 2 apart overlap at every second position only. Along each axis the
 #     count goes 1, 2, 1, 2, and in the plane 1, 2 and 4.
 
-# %% tags=["figure"] live="stamps" caption="Choose a kernel and a stride, and look for the pairs that are even inside the dashed line. Drag the frame over the input, or move it with the arrow keys, to see where its stamp lands." alt="Three grids of counts. Kernel 3, stride 2: rows of ones and twos alternate with rows of twos and fours, like a checkerboard. Kernel 4, stride 2: fours all over the inside. Kernel 2, stride 2: ones everywhere."
+# %% tags=["figure"] live="stamps" caption="Choose a kernel and a stride, and look for the pairs that give every position inside the dashed line the same number of stamps. Drag the frame over the input, or move it with the arrow keys, to see where its stamp lands." alt="Three grids of counts. Kernel 3, stride 2: rows of ones and twos alternate with rows of twos and fours, like a checkerboard. Kernel 4, stride 2: fours all over the inside. Kernel 2, stride 2: ones everywhere."
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.7), layout="constrained")
 for ax, k in zip(axes, (3, 4, 2), strict=True):
     show(ax, stamp(np.ones((4, 4)), np.ones((k, k)), stride=2), f"kernel {k}, stride 2", top=4)
@@ -889,10 +889,10 @@ if ROOT == SHAPES:
 #
 # Here is the row of the encoder-decoder, below those of chapters 2 and 3.
 #
-# ??? question "Of which kind of error will it have fewer, *where* or *what*?"
+# ??? question "You have seen its errors. Will it multiply more than the dense pass, or less?"
 #
-#     *What*: it sees the whole object, so it mixes up fewer names. *Where* errors have no reason to
-#     fall. Everything it draws has passed through a coarse map.
+#     More, since it has many more weights. But not by much: most of its weights work on the small
+#     maps, where a kernel has few positions.
 
 # %%
 rows = add_row("4 encoder-decoder", model, folder, val_ids, SIZE)

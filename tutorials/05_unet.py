@@ -576,15 +576,16 @@ print(
 )
 
 # %% [markdown]
-# Look at the first seed alone. One more filter takes a good part of the gain, and the sceptic could
-# claim half a victory. Then look at the second seed: there, one more filter makes the network *worse*.
+# Look at the first seed alone. One more filter brings a good part of the gain, and the sceptic
+# could claim half a victory. Then look at the second seed: there, one more filter makes the network
+# *worse*.
 #
 # So what is one seed worth? Another seed means other initial weights and another order of the images,
 # and that alone moves the score of the same network. An effect of that size can go either way, and
 # one run tells you nothing about it. The gain by the skip connections is larger, and it has the same
 # sign with both seeds. So the sceptic is wrong about the weights.
 #
-# But the sceptic is right to ask for more. After five epochs these networks **haven't finished
+# But the sceptic may ask for a longer run. After five epochs these networks **haven't finished
 # learning**. Part of the gap says that U-Net learns *faster*, not that it ends up better. So we trained
 # for 30 epochs with three seeds, until U-Net no longer improved. The wider network had 18 filters this
 # time: more weights *and* more multiplications than U-Net. (The command is in the
@@ -606,10 +607,11 @@ print(
 # The mean IoU says that U-Net is better. Our explanation says more than that: the gain should be at
 # the *contours*. We can test this. A good explanation tells you where to look.
 #
-# A pixel is in the band around the contours if a pixel with another label is within two rows and two
-# columns of it. OpenCV finds these pixels in one line. `cv2.dilate` gives each pixel the largest label
-# in the square around it, `cv2.erode` the smallest. Where the two differ, there is more than one
-# label. (Void counts as a label here. It runs along the contours, and it is never scored anyway.)
+# A pixel is in the band around the contours if a pixel with another label is within two rows and
+# two columns of it. As in chapter 4, OpenCV finds these pixels. `cv2.dilate` gives each pixel the
+# largest label in the square around it, `cv2.erode` the smallest. Where the two differ, there is
+# more than one label. (Void counts as a label here. It runs along the contours, and it is never
+# scored anyway.)
 
 
 # %%
@@ -897,7 +899,7 @@ print(f"encoder-decoder:      {ed:.3f}")
 if ROOT == SHAPES:
     assert all_cut < ed - 0.1  # cutting is not the same as training without
 
-# %% tags=["figure"] live="skips" caption="Tick a skip connection off, and see which pixels U-Net now gets wrong, and which names it gives them. With all of them off, it does worse than the network that never had any." alt="Five panels: an image, its true mask, and three label maps: by the encoder-decoder, by U-Net, and by U-Net with all three skip connections cut. U-Net's is the closest to the mask; with its connections cut, it is the furthest from it."
+# %% tags=["figure"] live="skips" caption="Tick a skip connection off, and see which pixels U-Net now gets wrong, and which names it gives them. Then tick all of them off, and compare it with the network that never had any." alt="Five panels: an image, its true mask, and three label maps: by the encoder-decoder, by U-Net, and by U-Net with all three skip connections cut. U-Net's is the closest to the mask; with its connections cut, it is the furthest from it."
 panels = {"image": image, "mask": colorize(mask, folder.classes)}
 for title, model in {**models, "U-Net, all three cut": bare}.items():
     labels = predict_labels(model, [image])[0]
@@ -931,7 +933,7 @@ live = {
 # ## The scoreboard
 #
 # The encoder-decoder of chapter 4 had more epochs and more images than our two networks here. So we
-# add both of ours: only these two rows differ in nothing but the skip connections.
+# add both of ours: these two rows differ only in the skip connections.
 #
 # ??? question "Which columns will the skip connections change?"
 #

@@ -297,12 +297,12 @@ if ROOT == SHAPES and WEIGHTS is None:
 #
 # ## A few clicks
 #
-# Does it take a decoder and masks? Without the averaging, each pixel has features of its own. We take
-# the last feature map of each block, enlarge it to the size of the image, and concatenate the three.
-# That makes 16 + 32 + 64 = 112 numbers for each pixel. On them we train the smallest classifier there
-# is, a **logistic regression**: for each class a weighted sum of the features, then a softmax. Its
-# examples are a few pixels that somebody has clicked. (A linear classifier on features that stay as
-# they are is also called a *linear probe*.)
+# Do we need a decoder and masks at all? Without the averaging, each pixel has features of its own.
+# We take the last feature map of each block, enlarge it to the size of the image, and concatenate
+# the three. That makes 16 + 32 + 64 = 112 numbers for each pixel. On them we train the smallest
+# classifier there is, a **logistic regression**: for each class a weighted sum of the features,
+# then a softmax. Its examples are a few pixels that somebody has clicked. (A linear classifier on
+# features that stay as they are is also called a *linear probe*.)
 
 
 # %%
@@ -477,7 +477,7 @@ if ROOT == SHAPES and WEIGHTS is None:
 # method on the image that it has learned from: here it would have picked the wrong features.
 #
 # Even the best of the three isn't good on new images. How much better is a decoder that learns from
-# whole masks, 20 of them? We'll build it as soon as the encoder gets the images that it expects.
+# 20 whole masks? Before we can build it, we have to know what images the encoder expects.
 
 # %% [markdown]
 # ## Preprocessing: once, and inside the model
@@ -834,10 +834,10 @@ if ROOT == SHAPES and WEIGHTS is None:
 # | cow | 0.435 | 0.564 | +0.129 |
 # | **mean IoU** | **0.631** | **0.666** | **+0.035** |
 #
-# These are numbers from one seed. And stage two saw images of 320 pixels instead of 256, so the larger
-# images may have their part in the gain. FCN-32s gained more, from 45.4 % to 59.4 % (Long et al. 2015,
-# table 2), but with 8,498 masks. How far down you should unfreeze depends on how many masks you have:
-# the more weights you train, the more there is to overfit.
+# These are numbers from one seed. And stage two saw images of 320 pixels instead of 256, so the
+# larger images may explain part of the gain. FCN-32s gained more, from 45.4 % to 59.4 % (Long et
+# al. 2015, table 2), but with 8,498 masks. How far down you should unfreeze depends on how many
+# masks you have: the more weights you train, the more there is to overfit.
 #
 # What does that look like? Here are four photographs that aren't from VOC, and what these models make
 # of them, with the patch classifier and the U-Net from scratch for comparison:
@@ -1051,9 +1051,9 @@ if ROOT == SHAPES and WEIGHTS is None:
 # In this run transfer wins at every number of masks, and the control shows that the pretraining does
 # it, not the architecture. Two remarks on this comparison.
 #
-# First, the transfer model has seen more images than its rival, 3,000 of them with names. That is the
-# point of transfer learning and no flaw of the comparison. But we have to say it: the names aren't free,
-# only much cheaper than masks.
+# First, the transfer model has seen more images than its rival, 3,000 of them with names. That is
+# the point of transfer learning and not a flaw in the comparison. But we have to say it: the names
+# aren't free, only much cheaper than masks.
 #
 # Second, all runs have the same number of steps, 100, so that the chapter runs in minutes. Five times
 # as many masks then mean more variety, not more training. A network that is still learning makes

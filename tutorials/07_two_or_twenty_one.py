@@ -566,7 +566,7 @@ print(f"=                      {both - alone:.5f}")
 assert np.isclose(by_hand, both - alone, atol=1e-4)
 
 # %% [markdown]
-# The library adds the two losses, because Dice alone is unsteady at the beginning of a training.
+# The library adds the two losses, because Dice alone is unsteady at the start of training.
 #
 # %% [markdown]
 # ## Does it help?
@@ -745,7 +745,7 @@ if ROOT == SHAPES:
 #
 # - **Judge by the right number.** By accuracy, imbalance looks harmless. The IoU of each class shows
 #   you what is missing.
-# - **Train longer before you add weights.** Much of what looks like imbalance in a short training is
+# - **Train longer before you add weights.** Much of what looks like imbalance in a short run is
 #   a class that hasn't been learned yet. On VOC, Long et al. (2015) left the classes unbalanced.
 # - **Use weights when a miss costs more than a false alarm,** as with a tumour. And check the recall
 #   of *all* classes before and after, not only of the one that you care about.
@@ -805,7 +805,7 @@ disc = first["plain"].predict_on_batch(sheets)[..., TARGET]  # (3, H, W)
 #
 #     On none of them. Look for a better one with the slider before you read on.
 
-# %% tags=["figure"] live="threshold" caption="Move the threshold, and watch what is cut out, the four numbers, and the dot on the curve of all thresholds. Then say background everywhere: on the first sheet, the accuracy rises." alt="Three panels. Left: a sheet of four images. Middle: which pixels are found as discs, which are missed and which are false alarms, with the threshold 0.5. Right: three curves of precision over recall, one for each sheet, with a dot for the threshold 0.5 on each; the curve of the sheet with 1% of disc is far below the others."
+# %% tags=["figure"] live="threshold" caption="Move the threshold, and watch what is cut out, the four numbers, and the dot on the curve of all thresholds. Then say background everywhere, on each sheet: does the accuracy rise or fall?" alt="Three panels. Left: a sheet of four images. Middle: which pixels are found as discs, which are missed and which are false alarms, with the threshold 0.5. Right: three curves of precision over recall, one for each sheet, with a dot for the threshold 0.5 on each; the curve of the sheet with 1% of disc is far below the others."
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), layout="constrained")
 axes[0].imshow(sheets[1].astype(np.uint8))
 axes[0].set_title("four images, 20% disc", fontsize=10)
@@ -881,14 +881,15 @@ if ROOT == SHAPES:
 # cost. Choose it on validation images, and report the score on others: the best threshold of a sheet
 # is the best for that sheet only.
 #
-# You have met a threshold already. With two classes, dividing by the frequencies $s$ and $1 - s$
-# says object where $p / s > (1 - p) / (1 - s)$, that is, where $p > s$.
+# You have met a threshold already, in the fifth candidate above. With two classes, dividing by the
+# frequencies $s$ and $1 - s$ says object where $p / s > (1 - p) / (1 - s)$, that is, where $p > s$.
 #
 # ## The scoreboard
 #
 # The first U-Net of this chapter knows two classes, so it can't be compared with the others. Those
-# with five can. They have 8 filters instead of 16, and had three epochs on 600 images. We add two of
-# them, with the first seed: the one with the plain loss, and the one with weights.
+# with five can. They have 8 filters instead of 16 (hence the "/2" in their names), and had three
+# epochs on 600 images. We add two of them, with the first seed: the one with the plain loss, and
+# the one with weights.
 #
 # ??? question "Half the filters of chapter 5: what does that do to the multiplications?"
 #

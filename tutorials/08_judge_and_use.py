@@ -274,7 +274,7 @@ assert shifted["large disc"][0] > shifted["small star"][0] + 0.3
 # higher IoU: the star is small, so there is little to get wrong. Here are all three. On the site, you
 # can paint other answers.
 
-# %% tags=["figure"] live="judge" caption="Start from an answer (shifted and too wide mean by two pixels), paint on it or erase, and watch what IoU, Dice and accuracy make of it. Then try the same answer on the other masks: accuracy hardly notices a small object." alt="Three panels, for a disc, a ring and a star, each shifted by two pixels against its mask. Pixels that were found, missed or painted in excess have different colours, and so have the void pixels around the true object. IoU, Dice and accuracy are written below each panel."
+# %% tags=["figure"] live="judge" caption="Start from one of the answers (*Shifted* and *Too wide* are off by two pixels), paint on it or erase, and watch what IoU, Dice and accuracy make of it. Then try the same answer on the other masks: which score hardly notices a small object?" alt="Three panels, for a disc, a ring and a star, each shifted by two pixels against its mask. Pixels that were found, missed or painted in excess have different colours, and so have the void pixels around the true object. IoU, Dice and accuracy are written below each panel."
 colours = np.array([[255, 255, 255], [213, 94, 0], [230, 159, 0], [0, 114, 178], [204, 204, 204]])
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 4.1), layout="constrained")
 for ax, (name, target) in zip(axes, objects.items(), strict=True):
@@ -599,14 +599,14 @@ if ROOT == SHAPES:
     assert max(ours, key=lambda row: row["multiplications"]) is few_masks
 
 # %% [markdown]
-# So the most expensive network isn't the best here. What its multiplications buy is that 20 masks are
-# enough for it to come so far.
+# So the most expensive network isn't the best here. Its multiplications buy something else: it
+# comes this far with only 20 masks.
 #
 # ### The other way to count
 #
-# And the mean of the images' own numbers? Here it is for the best model, with absent classes left out,
-# counted as 0, and counted as 1. Together with one count over the split, these are four numbers for
-# the same predictions.
+# And the mean of the images' own scores? Here it is for the best model, with absent classes left
+# out, counted as 0, and counted as 1. Together with one count over the split, these are four
+# numbers for the same predictions.
 
 # %%
 by_image = []
@@ -856,9 +856,9 @@ assert np.array_equal(only[..., 3] == 255, labels == largest)
 #
 # ![Five pictures in a row: a photograph of a galloping horse with its jockey; the labels of the patch classifier, a horse with large wrong patches; those of the U-Net, a small blob of several animals; those of the fine-tuned VGG, a clean horse; and the horse, cut out, on white.](../journey.png)
 #
-# We drew a mask of this horse by hand, so we can score the three. The IoU of the horse is 0.65 for the
-# patch classifier, 0.28 for the U-Net and 0.87 for the fine-tuned VGG16 (with the second look that
-# comes next).
+# We drew a mask of this horse by hand, so we can score the three. The IoU of the horse is 0.65 for
+# the patch classifier, 0.28 for the U-Net and 0.87 for the fine-tuned VGG16. (That is with the
+# further looks of the next section. With one look it has the 0.82 of chapter 6.)
 #
 # ??? question "Here the patch classifier beats the U-Net by far. Is it the better model?"
 #
