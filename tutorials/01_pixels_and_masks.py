@@ -675,8 +675,9 @@ plt.show()
 print(
     f"Untouched, every colour is found. After resizing, {unknown['resized']:.1%} of the pixels "
     f"have a colour that means nothing; after JPEG at quality 95, "
-    f"{unknown['saved as JPEG']:.1%}: nearly all of the horse, and more. (JPEG works in blocks. Blocks that "
-    "are black all over survive: these are the white areas in the lower right picture.)"
+    f"{unknown['saved as JPEG']:.1%}: nearly all of the horse, and more. (JPEG works in blocks of "
+    "8 x 8 pixels or more. Where all of a block is background, and so black, nothing changes. In "
+    "the lower right picture, these blocks are white.)"
 )
 
 # %% tags=["check"]
@@ -704,7 +705,7 @@ except ValueError as error:
 # Done right, a batch of images and masks looks like this. Each image is resized so that its long side
 # is `SIZE`: bilinearly when it grows, and by *area*, the mean of all old pixels that a new one covers,
 # when it shrinks. Its mask is resized by the nearest neighbour. Images that aren't square are padded,
-# with grey in the image and void in the mask, so the padding never affects training.
+# with grey in the image and void in the mask, so the padding never counts in the loss.
 
 # %%
 dataset = SegmentationDataset(folder, train_ids, size=SIZE, batch_size=8)
