@@ -321,8 +321,8 @@ axes[1].plot([-0.5, right, right], [bottom, bottom, -0.5], "w--", lw=1.5)
 plt.show()
 
 # %% [markdown]
-# With that, both models take images of any size, and answer at that size. It even works for a single
-# pixel.
+# With this padding, our U-Net and our encoder-decoder take images of any size, and answer at that
+# size. Even a single pixel works. Here is the U-Net:
 
 # %%
 for shape in ((48, 48), (45, 45), (37, 90), (1, 1)):
@@ -529,8 +529,8 @@ plt.show()
 #
 # ??? question "Where will it land: at the encoder-decoder, at U-Net, or in between?"
 #
-#     If skip connections were only a way to have more weights, it would land at U-Net, with both
-#     seeds. The next cell prints the answer.
+#     Below U-Net, with both seeds: above the encoder-decoder with one, and even below it with the
+#     other. If skip connections were only a way to have more weights, it would land at U-Net.
 
 # %%
 SEEDS = (0, 1)  # fast: (0,)
@@ -576,22 +576,24 @@ print(
 )
 
 # %% [markdown]
-# Look at the first seed alone. One more filter brings a good part of the gain, and the sceptic
-# could claim half a victory. Then look at the second seed: there, one more filter makes the network
-# *worse*.
+# Look at the first seed alone. One more filter brings a part of what the skip connections bring,
+# and the sceptic could claim a small victory. Then look at the second seed: there, one more filter
+# makes the network *worse*.
 #
 # So what is one seed worth? Another seed means other initial weights and another order of the images,
-# and that alone moves the score of the same network. An effect of that size can go either way, and
-# one run tells you nothing about it. The gain by the skip connections is larger, and it has the same
-# sign with both seeds. So the sceptic is wrong about the weights.
+# and that alone moves the score: compare the two numbers in one row of the table. A gain of that
+# size can go either way, and one run tells you nothing about it. The gain by the skip connections
+# is larger, and it has the same sign with both seeds. So weights alone don't explain it.
 #
 # But the sceptic may ask for a longer run. After five epochs these networks **haven't finished
 # learning**. Part of the gap says that U-Net learns *faster*, not that it ends up better. So we trained
 # for 30 epochs with three seeds, until U-Net no longer improved. The wider network had 18 filters this
-# time: more weights *and* more multiplications than U-Net. (The command is in the
+# time: more weights *and* more multiplications than U-Net. Each score is the mean over the seeds;
+# the last column scores only the pixels near a contour, as in the next section. (The command and
+# the range over the seeds are in the
 # [results](../results.md#skip-connections-trained-for-longer).)
 #
-# | after 30 epochs | weights | mean IoU | near a contour |
+# | after 30 epochs | weights | mean IoU | mean IoU near a contour |
 # | --- | --- | --- | --- |
 # | encoder-decoder, 16 filters | 435,829 | 0.896 | 0.867 |
 # | encoder-decoder, 18 filters | 551,111 | 0.909 | 0.873 |
@@ -713,8 +715,9 @@ if ROOT == SHAPES:
 # %% [markdown]
 # For both models the contours are harder than the rest, and the gain in mean IoU is larger in the
 # band. That much of the explanation is confirmed, but it is not the whole story. Away from the
-# contours, errors have become rarer too. There the *position* of a contour wasn't wrong; the *name*
-# of a part of an object was. A close look helps to name things as well, not only to place them.
+# contours, errors have become rarer too. Most of these errors aren't misplaced contours: a part of
+# an object has the wrong *name*, as in the pictures below. So the encoder's fine maps also help to
+# name.
 #
 # Skip connections also give the gradient a short way to the first layers. Drozdzal et al. (2016)
 # looked at gradients in networks of hundreds of layers, and found both kinds useful there: long skip
@@ -820,8 +823,8 @@ show_features(rows)
 #
 # ??? question "Which cut will hurt most: the finest, the middle or the coarsest connection?"
 #
-#     Many people say the finest, because it has the sharpest contours. The cell below prints the
-#     answer for this network. Before you look, think of how many layers come after each cut.
+#     The coarsest. Many people say the finest, because it has the sharpest contours. But think of
+#     how many layers come after each cut: all decoder blocks depend on the coarsest connection.
 
 
 # %%

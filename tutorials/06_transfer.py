@@ -134,7 +134,7 @@ print(f"{encoder.count_params():,} parameters")
 # transfer plausible. So what does the first layer of our encoder see? Its kernels have only
 # 3 × 3 pixels, too few to look at. But we can look at what each kernel makes of an image. We draw the
 # eight filters whose outputs vary most. (`prepare` brings images into the form that the encoder
-# expects; the next section is about it.)
+# expects. The section on preprocessing, further down, explains it.)
 #
 # ??? question "What do you expect the first filters to show?"
 #
@@ -189,8 +189,9 @@ plt.show()
 #
 # So let's look for nearest neighbours. For each validation image we find the training image whose
 # vector has the smallest angle to its own. (First we bring each number of the vectors to mean 0 and
-# variance 1. Otherwise those that are always large would decide alone.) Two descriptors that know
-# nothing serve as baselines: the pixels themselves, and the same encoder with random weights.
+# variance 1. Otherwise those that are always large would decide alone.) Two descriptors that have
+# learned nothing serve as baselines: the pixels themselves, and the same encoder with random
+# weights.
 
 
 # %%
@@ -235,8 +236,9 @@ for way, network in (
 #
 # ??? question "How often will the neighbour by pixels be right? There are four names."
 #
-#     If pixels told us nothing, about as often as guessing: one time in four, or a little more if one
-#     name is frequent. The cell below prints it next to the two encoders.
+#     More often than by guessing, which is right about one time in four. Images with similar
+#     pixels have objects of similar size, and size is a hint: most discs are larger than most
+#     stars.
 
 # %%
 names = list(folder.classes)
@@ -328,7 +330,10 @@ def regress(x, y, steps=1000):
     """
     x = np.column_stack([x, np.ones(len(x))])  # the last weight is the bias
     true = np.eye(len(SHAPE_CLASSES))[y]  # (N, classes) one-hot
-    curvature = 1 + (x**2).sum() / 2  # larger steps might overshoot
+    # The loss curves at most this much in any direction, so a learning
+    # rate of 1 / curvature never overshoots. The momentum is Nesterov's:
+    # the gradient is taken at `ahead`, a bit further on than `weights`.
+    curvature = 1 + (x**2).sum() / 2
     momentum = (curvature**0.5 - 1) / (curvature**0.5 + 1)
     weights = ahead = np.zeros((x.shape[1], len(SHAPE_CLASSES)))
     for _ in range(steps):
@@ -346,9 +351,10 @@ def regress(x, y, steps=1000):
 # them. Then we judge twice: on all the pixels of this scene, and on 30 new images. As baselines we
 # have the colour alone, and the random encoder.
 #
-# ??? question "Which of the three features wins on the scene with the clicks? And on new images?"
+# ??? question "Which of the three kinds of features wins on the clicked scene? And on new images?"
 #
-#     Guess first, then try the figure: it shows both. The numbers come after it.
+#     On the clicked scene, the colour; on new images, the pretrained encoder. The figure shows
+#     both cases, and the numbers come after it.
 
 # %%
 SCENES = 12  # fast: 2
@@ -598,10 +604,10 @@ if ROOT == SHAPES and WEIGHTS is None:
 # %% [markdown]
 # Don't take the small change of the reversed channels for good news. Our encoder learned from shapes
 # whose colours are random, so colour means little to it. Photographs are different: grass is green,
-# and skies are blue. We measured the same four numbers with the real VGG16, on the first 16
-# validation images of the [results](../results.md)' animals at 96 pixels: 0.88 for *twice*, 0.90 for
-# *forgotten*, 0.63 for *channels reversed*, and 1.05 for *divided by 255*. (Set `WEIGHTS` and `ROOT`
-# above to run this yourself.)
+# and skies are blue. We measured the same four numbers with the real VGG16, on 16 photographs of
+# animals (the first of the validation images in the [results](../results.md)), at 96 pixels: 0.88
+# for *twice*, 0.90 for *forgotten*, 0.63 for *channels reversed*, and 1.05 for *divided by 255*.
+# (Set `WEIGHTS` and `ROOT` above to measure them on your own photographs.)
 
 # %% [markdown]
 # ## A decoder on top
@@ -686,9 +692,9 @@ for stride in (2, 4):
 # | stage one | trained | frozen | frozen | 0.003 |
 # | stage two | trained further | trained from a block on | frozen | 0.00003 |
 #
-# We have 20 masks. We show them again and again, each time flipped, scaled, cropped and recoloured in
-# another way. An epoch is 200 such images. This is **augmentation**. On the shapes you would hardly
-# see it, so here it is on a photograph.
+# We have 20 masks. We show their images again and again, each time flipped, scaled, cropped and
+# recoloured in another way. This is **augmentation**. An epoch is 200 such images. On the shapes
+# you would hardly see the changes, so here they are on a photograph.
 #
 # ??? question "Which of the changes does the mask go through as well?"
 #

@@ -363,8 +363,9 @@ assert np.all(single == 1)
 #
 # ??? question "What goes wrong if you leave void out of the sum, but divide by all pixels?"
 #
-#     The loss shrinks with the amount of void. Images with much void, such as those padded to a
-#     square, then count for less than others. Nothing fails, and training is slightly off.
+#     The loss shrinks with the amount of void in the batch. A labelled pixel then counts for less
+#     if its batch has much void, as with images padded to a square. Nothing fails, and training is
+#     slightly off.
 
 # %%
 validation = SegmentationDataset(objects, val_ids, SIZE, batch_size=8)
@@ -404,8 +405,8 @@ print(inspect.getsource(cross_entropy))
 #
 # ??? question "Where do you expect most of the loss: along the contours, or inside the objects?"
 #
-#     The contours are the obvious guess. The box below the picture has two numbers to check it: their
-#     share of the pixels, and their share of the loss.
+#     The contours are the obvious guess, but most of the loss is away from them. The cell below
+#     the picture prints how much.
 
 # %% tags=["figure"] alt="Three columns, one a validation image: above the image, in the middle the mask, below the loss of each pixel. Most of the map is dark, that is near zero; brighter pixels lie here and there, many of them beside the contours. Void is hatched."
 # Without this limit, a few large values would leave the rest dark.
@@ -445,8 +446,9 @@ print(
 )
 
 # %% [markdown]
-# So contours are not the whole story. The rest of the loss is further inside, where the network missed
-# a part of an object, or saw one that isn't there.
+# So the contours have little more than their share. Most of the loss is further away from them:
+# where the network missed a part of an object, saw one that isn't there, or is right but not quite
+# certain.
 
 # %% [markdown]
 # ## Class weights
@@ -484,7 +486,8 @@ assert np.allclose(roots, by_roots / (by_roots * shares).sum())
 
 # %% [markdown]
 # The last column is what our library's `class_weights` computes: one over the *square root* of the
-# share. The roots go only a part of the way towards balance.
+# share, scaled so that the mean weight of a pixel is 1 again. These weights, *roots* for short, go
+# only a part of the way towards balance.
 #
 # Keras has an argument for this, `class_weight`. Can we use it? It is made for one label per example,
 # not for masks: it takes the last axis of the mask for a list of class probabilities.
@@ -566,14 +569,16 @@ print(f"=                      {both - alone:.5f}")
 assert np.isclose(by_hand, both - alone, atol=1e-4)
 
 # %% [markdown]
-# The library adds the two losses, because Dice alone is unsteady at the start of training.
+# The library adds cross-entropy and Dice loss, because the Dice loss alone is unsteady at the
+# start of training. From here on, the loss called *Dice* is this sum.
 #
 # %% [markdown]
 # ## Does it help?
 #
-# Four losses, and only the loss differs. Four U-Nets with the same initial weights see the same
-# batches in the same order. They see them for few steps, so the network hasn't learned the rare
-# classes well yet. Then all of it again with two more seeds.
+# We compare four losses: *plain* cross-entropy, *weights* (inverse frequencies), *roots* and
+# *Dice*. Everything else is equal: four U-Nets start from the same weights and see the same
+# batches in the same order. We train for few steps, so they haven't learned the rare classes well
+# yet. Then we repeat all of it with two more seeds.
 #
 # A fifth candidate costs no training. A network trained with the plain loss estimates how probable
 # each class is, *given the frequencies of the training data*. Divide its probabilities by these
@@ -582,8 +587,8 @@ assert np.isclose(by_hand, both - alone, atol=1e-4)
 #
 # ??? question "The weights help the rarest class. Which class will pay for it?"
 #
-#     Most people say the background, since it gets the smallest weight. It does lose a little. But
-#     look at the table of recalls below: the largest bill goes to another class.
+#     The disc. Most people say the background, since it gets the smallest weight. It does lose a
+#     little. But in the table of recalls below, the largest bill goes to the disc.
 
 # %%
 SEEDS = (0, 1, 2)  # fast: (0,)
@@ -733,8 +738,9 @@ if ROOT == SHAPES:
     assert means[2][third] < means[0][third] - 0.02  # worse than plain
 
 # %% [markdown]
-# The weights do what they say: with every seed, the network finds more of the rarest class. But
-# somebody pays. With every seed, that is the disc. It isn't rare, so why? Look at the weights again.
+# The weights do what they say: the network finds more of the rarest class. (The table has the
+# first seed; with the other two it is the same.) But somebody pays. With every seed, that is the
+# disc. It isn't rare, so why? Look at the weights again.
 # Among the four shapes the disc has the smallest one. Where the network hesitates between a disc and
 # another shape, the heavier class now wins.
 #
@@ -925,7 +931,7 @@ if full:  # chapter 5 was run before
 # 3. The loss is the mean of the cross-entropy over the pixels that have a label. Void is neither in
 #    the sum nor in the number by which you divide.
 # 4. Class weights multiply each pixel's loss; `class_weight` of Keras does not work with masks. The
-#    Dice loss is one minus the overlap, and needs no weights.
+#    Dice loss is one minus the Dice score, and needs no weights.
 # 5. Weights buy recall of the rarest class, and another class pays: in our runs the disc more than
 #    the background. Dividing the probabilities by the frequencies goes the same way without training.
 # 6. For a single class, a threshold trades precision for recall. One half was the best on none of

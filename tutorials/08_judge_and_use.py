@@ -146,8 +146,8 @@ for ax, (title, grid) in zip(axes, grids.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# *Intersection over union* is the number of pixels that both call the class, divided by the number of
-# pixels that at least one of them calls the class:
+# *Intersection over union* (IoU) is the number of pixels that have the class in both the truth and
+# the prediction, divided by the number of pixels that have it in at least one of them:
 #
 # $$\mathrm{IoU}_c = \frac{TP_c}{TP_c + FP_c + FN_c}$$
 #
@@ -459,7 +459,8 @@ print(*sorted(path.name for path in (RUNS / "unet").iterdir()))
 #
 # ??? question "Which model will be the best? And which the worst?"
 #
-#     Make your own ranking first. Then compare it with the column of the mean IoU below.
+#     The U-Net is the best, the patch classifier the worst. The column *IoU* below shows by how
+#     much, and how close to the U-Net 20 masks can come.
 
 # %%
 results, predictions = {}, {}
@@ -548,8 +549,9 @@ plot_predictions(
 # %% [markdown]
 # The patch classifier paints several classes into one image. Each window decides by itself, and inside
 # a large object all windows look alike. The encoder-decoder sees the whole object, but its contours
-# are rounded. The U-Net has both. The transfer model has seen only 20 masks and still does better than
-# the patch classifier, which had all of them: its encoder knew the objects before.
+# are rounded. The U-Net also sees the whole object, and its contours are sharper. The transfer
+# model has seen only 20 masks and still does better than the patch classifier, which had all of
+# them: its encoder knew the objects before.
 #
 # Here is the best model class by class:
 
@@ -568,7 +570,8 @@ plot_iou(result["iou"], result["classes"], result["mean_iou"])
 #
 # ??? question "Which network has the fewest errors of both kinds? And is it the most expensive?"
 #
-#     Look at *where*, *what* and the multiplications in the last four rows.
+#     The U-Net, and no: `vgg-transfer` takes twice as many multiplications. Compare the columns
+#     *where*, *what* and *mult.* in the last four rows.
 
 # %%
 for name in plans:
@@ -599,8 +602,9 @@ if ROOT == SHAPES:
     assert max(ours, key=lambda row: row["multiplications"]) is few_masks
 
 # %% [markdown]
-# So the most expensive network isn't the best here. Its multiplications buy something else: it
-# comes this far with only 20 masks.
+# So the most expensive network isn't the best here. But it comes this far with only 20 masks. Its
+# pretraining does that, not its multiplications: think of the control in
+# [chapter 6](06_transfer.md).
 #
 # ### The other way to count
 #
@@ -705,8 +709,9 @@ print(
 #
 # ??? question "The patch classifier sees 9 x 9 pixels. Is it worse at contours or inside objects?"
 #
-#     At the contour it sees both sides, and often a corner or a curve. Deep inside an object its
-#     window shows one plain colour, and every shape looks the same. So expect its errors inside.
+#     Inside. Deep inside an object its window shows one plain colour, and every shape looks the
+#     same. At the contour it sees both sides, and often a corner or a curve. But it isn't good
+#     there either.
 
 # %%
 EDGES = (2, 4, 6, 9)  # pixels, at the size at which the models see images
@@ -764,13 +769,16 @@ print(
 if ROOT == SHAPES:
     assert rates["unet"][0] < rates["encoder-decoder"][0]  # skip connections at the contours
     assert (rates["patch-classifier"][2:4] > rates["unet"][2:4] + 0.1).all()  # too small a window
+    highest = {name: int(np.argmax(rate)) for name, rate in rates.items()}
+    assert highest.pop("patch-classifier") in (2, 3) and set(highest.values()) == {0}
 
 # %% [markdown]
-# So imprecise contours are not the patch classifier's main problem. It is wrong inside objects. From 4
-# pixels on, its window of 9 sees one plain surface. No sharper contour would help it; more context
-# would. (Farthest inside there are only large discs and squares, so there are fewer names to confuse,
-# and few pixels. Don't read much into the last points.) At the contours the U-Net beats the
-# encoder-decoder. That is what its skip connections are for.
+# The other models are wrong most often at the contour. The patch classifier is wrong everywhere,
+# and most often 4 to 9 pixels inside, where its window of 9 sees one plain surface. No sharper
+# contour would help it there; more context would. (Farthest inside there are only large discs and
+# squares, so there are fewer names to confuse, and few pixels. Don't read much into the last
+# points.) At the contours the U-Net beats the encoder-decoder. That is what its skip connections
+# are for.
 #
 # ### The worst images
 #
@@ -874,10 +882,11 @@ assert np.array_equal(only[..., 3] == 255, labels == largest)
 #
 # ??? question "Does a second look always help?"
 #
-#     You would think so. Ask `evaluate`, as the next cell does, before you rely on it.
+#     No. It helps if the mirror image looks like the training images. Ask `evaluate`, as the next
+#     cell does, before you rely on it.
 
 # %%
-change = {}
+change, worst = {}, {}
 for name in plans:
     mirrored = evaluate(
         load_segmenter(RUNS / name / "best.keras"),
@@ -889,15 +898,21 @@ for name in plans:
     one, two = results[name]["mean_iou"], mirrored["mean_iou"]
     change[name] = two - one
     print(f"{name:17} one look {one:.3f}, and a mirror one {two:.3f}")
+    before = np.array(results[name]["iou"], float)
+    after = np.array(mirrored["iou"], float)
+    worst[name] = list(folder.classes)[np.nanargmin(after - before)]
+    print(f"    lost most: {worst[name]}, {np.nanmin(after - before):+.3f}")
 
 # %% tags=["claim"]
 if ROOT == SHAPES:
     assert change["unet"] < 0 < max(change.values())
+    assert worst["unet"] == "star"
 
 # %% [markdown]
-# So it can also hurt: the U-Net loses. All but `vgg-transfer` were trained without augmentation, so they
-# have never seen a mirror image. Train with `augment=True` if you want to use `flip`, and measure both.
-# More about it, with several sizes, is in [the how-to](../howto/test_time.md).
+# So it can also hurt: the U-Net loses, mostly at the stars. Each of them has a point to the right,
+# and without augmentation the U-Net has never seen one that points to the left. (Discs, squares
+# and rings look alike in the mirror.) Train with `augment=True` if you want to use `flip`, and
+# measure both. More about it, with several sizes, is in [the how-to](../howto/test_time.md).
 #
 # ### On the command line
 #

@@ -196,8 +196,9 @@ class SegmentationDataset(PreparedAhead):
         if not self.augment:
             return letterbox(image, self.size), letterbox_mask(mask, self.size)
         rng = np.random.default_rng((self.seed, self.epoch if epoch is None else epoch, k))
-        function = self.augment if callable(self.augment) else augment
-        result = function(image, mask, self.size, rng)
+        if not callable(self.augment):
+            return augment(image, mask, self.size, rng)
+        result = self.augment(image, mask, self.size, rng)
         check_augmented(result, mask, self.size)
         return result
 

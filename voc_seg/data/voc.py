@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from voc_seg.data.images import VOID, read_image, read_mask
@@ -137,13 +138,14 @@ class VOCFolder:
                 "same size"
             )
         known = len(self.names)
-        unknown = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[known:VOID]) + known
+        counts = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()  # of each value
+        unknown = np.flatnonzero(counts[known:VOID]) + known
         if unknown.size:
             raise ValueError(
                 f"{path}: holds the value {unknown[0]}, which is neither one of the "
                 f"{known} classes (0..{known - 1}) nor void (255)"
             )
-        return image, self.table[mask]
+        return image, cv2.LUT(mask, self.table)  # as table[mask], but several times faster
 
 
 def open_folder(
