@@ -446,6 +446,8 @@ def test_without_pretrained_weights_a_second_stage_is_mentioned(tmp_path, capsys
         error = capsys.readouterr().err
         assert error.count("--fine-tune has no effect on an encoder") == words * (block != "off")
         assert error.count("--fine-tune-epochs has no effect on an encoder") == words
+        off = "--fine-tune-epochs has no effect on a run with --fine-tune off"
+        assert error.count(off) == (block == "off")
 
 
 def test_masks_with_255_for_the_object_are_refused(broken, tmp_path, capsys):

@@ -24,7 +24,7 @@ from voc_seg import (
     open_folder,
     resize_to_fit,
 )
-from voc_seg.data.datasets import read_pairs
+from voc_seg.data.datasets import AHEAD, read_pairs
 from voc_seg.data.images import letterbox_mask
 
 
@@ -105,6 +105,16 @@ def test_a_plain_data_set_gives_each_image_in_its_letterbox(write_voc):
     for i, (image, mask) in enumerate(pairs.values()):
         assert np.array_equal(images[i], letterbox(image, 24))
         assert np.array_equal(masks[i], letterbox_mask(mask, 24))
+
+
+@pytest.mark.parametrize("kind", ["images", "windows"])
+def test_a_loop_over_a_data_set_gives_the_batches_of_its_epoch(folder, kind):
+    dataset = make_batches(kind, folder)
+    for _ in range(2):
+        expected = all_batches(dataset)
+        assert same([*dataset], expected) and same([*dataset], expected)
+        assert len(dataset.started) <= AHEAD  # it keeps no batch
+        dataset.on_epoch_end()
 
 
 @pytest.mark.parametrize("options", [{}, {"augment": True}, {"shuffle": True}])

@@ -229,14 +229,44 @@ def test_files_can_be_dropped_and_the_status_is_announced(folder, open_page, tmp
     assert max(pixels, key=pixels.get) in said and "photo.png" in said
 
 
+def test_classes_whose_names_are_numbers_keep_their_order(playground, tmp_path):
+    path, photo = tmp_path / "coins.keras", tmp_path / "coins.png"
+    model = random_model("u-net", 0)
+    set_classes(model, {"background": 0, "10": 3, "2": 2, "cent": 1, "5": 9}, 40)
+    model.save(path)
+    write_image(photo, random_images(30, 41))
+    choose(playground, path, photo)
+    pixels, _ = shares(playground)
+    (labels,) = predict_labels(model, [read_image(photo)])
+    names, counts = ["background", "10", "2", "cent", "5"], np.bincount(labels.ravel(), minlength=5)
+    in_javascript = ["2", "5", "10", "background", "cent"]  # numbers first
+    assert names[counts.argmax()] != in_javascript[counts.argmax()]
+    for name, count in zip(names, counts, strict=True):
+        assert abs(pixels.get(name, 0) - count) <= 0.001 * labels.size
+
+
+def save_foreign_models(path):
+    """Models that the page must refuse, since it would run them wrongly."""
+    inputs, others = keras.Input((None, None, 3)), keras.Input((None, None, 3))
+    window = keras.Input((5, 7, 3))
+    models = {
+        "other": keras.Model(inputs, keras.layers.LayerNormalization()(inputs)),
+        "operation": keras.Model(inputs, keras.ops.add(inputs, inputs)),
+        "two": keras.Model([inputs, others], keras.layers.Add()([inputs, others])),
+        "wide": keras.Model(window, keras.layers.Dense(2)(keras.layers.Flatten()(window))),
+    }
+    small = keras.layers.Conv2D(2, 1, dtype="bfloat16")
+    models["bfloat16"] = keras.Model(inputs, small(inputs))
+    for name, model in models.items():
+        model.save(path / f"{name}.keras")
+
+
 def test_a_bad_file_gets_one_sentence_that_says_what_is_wrong(folder, open_page, tmp_path):
     page = open_page((folder / "index.html").as_uri())
     write_image(tmp_path / "photo.png", random_images(20, 20))
     random_model("u-net", 0).save(tmp_path / "good.keras")
     good = (tmp_path / "good.keras").read_bytes()
-    inputs = keras.Input((None, None, 3))
-    other = keras.Model(inputs, keras.layers.LayerNormalization()(inputs))
-    other.save(tmp_path / "other.keras")
+    save_foreign_models(tmp_path)
     flipped = bytearray(good)
     flipped[len(good) // 2] ^= 1  # in the weights
     directory = good.rfind(b"PK\x01\x02", 0, good.rfind(b"model.weights.h5"))
@@ -247,8 +277,15 @@ def test_a_bad_file_gets_one_sentence_that_says_what_is_wrong(folder, open_page,
         "empty.keras": (b"", "not a .keras file, or is cut off"),
         "flipped.keras": (bytes(flipped), "model.weights.h5 is damaged"),
         "bomb.keras": (bytes(bomb), "more than a gigabyte"),
-        "other.keras": ((tmp_path / "other.keras").read_bytes(), "LayerNormalization"),
     }
+    foreign = {
+        "other.keras": "LayerNormalization",
+        "operation.keras": "cannot run its layers keras.src.ops.numpy.Add",
+        "two.keras": "has 2 inputs",
+        "wide.keras": "windows of 5 x 7; expected a square",
+        "bfloat16.keras": "weights that are not floats of 16, 32 or 64 bits",
+    }
+    bad |= {name: ((tmp_path / name).read_bytes(), reason) for name, reason in foreign.items()}
     choose(page, tmp_path / "good.keras", tmp_path / "photo.png")
     shares(page)
     for name, (data, reason) in bad.items():
@@ -261,6 +298,14 @@ def test_a_bad_file_gets_one_sentence_that_says_what_is_wrong(folder, open_page,
     (tmp_path / "broken.png").write_bytes((tmp_path / "photo.png").read_bytes()[:40])
     choose(page, photo=tmp_path / "broken.png")
     page.get_by_text("broken.png: is not an image").wait_for()
+    page.evaluate("""() => {
+      const dataTransfer = new DataTransfer();
+      for (const name of ["a.png", "b.png"]) {
+        dataTransfer.items.add(new File([], name, { type: "image/png" }));
+      }
+      document.querySelector("[data-live]").dispatchEvent(new DragEvent("drop", { dataTransfer }));
+    }""")
+    page.get_by_text("Found 2 photographs and 0 other files; expected one model").wait_for()
     choose(page, tmp_path / "good.keras", tmp_path / "photo.png")  # and the page still works
     check_answer(page, tmp_path / "good.keras", tmp_path / "photo.png")
 

@@ -317,6 +317,24 @@ def test_resuming_a_finished_run_changes_neither_history_nor_weights(finished, t
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_a_run_that_accumulates_gradients_continues_where_it_was(unet_run, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    steps = 2 * len(ingredients(unet_run.data)[1])  # the optimizer updates every other epoch
+    adam = {"gradient_accumulation_steps": steps}
+    with monkeypatch.context() as patch:
+        kill_in_epoch_2(patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(unet_run.data, "unet", out, optimizer=keras.optimizers.Adam(**adam))
+    _, history = run(
+        unet_run.data, "unet", out, optimizer=keras.optimizers.Adam(**adam), resume=True
+    )
+    _, whole = run(
+        unet_run.data, "unet", tmp_path / "whole", optimizer=keras.optimizers.Adam(**adam)
+    )
+    assert history["epoch"] == whole["epoch"]
+    np.testing.assert_allclose(history["loss"], whole["loss"], **SAME)
+
+
 def test_a_run_that_validates_every_other_epoch_continues_even_without_a_best_model(
     patch_run, tmp_path, monkeypatch
 ):

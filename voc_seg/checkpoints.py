@@ -159,9 +159,11 @@ def restore(out: Path, model: keras.Model, history: History, stage: int, batches
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise arbitrary exceptions
         raise ValueError(f"{path}: is not of this run ({first_line(error)})") from None
-    # The optimizer counts the steps of its stage. Rounded, because with mixed precision Keras skips
-    # steps that overflow, and does not count them.
-    finished = round(int(model.optimizer.iterations) / batches)
+    # The first variable of the optimizer counts the steps of its stage. (`iterations` counts fewer
+    # if it accumulates gradients.) Rounded, because with mixed precision Keras skips steps that
+    # overflow, and does not count them.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    finished = round(int(optimizer.variables[0]) / batches)
     if not finished:
         raise ValueError(f"{path}: has no optimizer, so it was not saved by a run")
     finished += sum(number < stage for number in history.get("stage", []))

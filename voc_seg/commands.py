@@ -1,6 +1,6 @@
 """The commands of `voc-seg` up to a trained model; each takes the parsed arguments.
 
-What is done with the model, `voc-seg evaluate` and `predict`, is in `judging.py`. Anything that
+`judging.py` has the commands that use the model, `voc-seg evaluate` and `predict`. Anything that
 needs Keras is imported inside the functions, so `--help` and argument errors are instant. Each
 result is saved before it is printed.
 """
@@ -99,7 +99,11 @@ def mention_unused(options: Namespace) -> None:
         for name in ("filters", "epochs", "mixed_precision"):
             if getattr(options, name):
                 say_unused(name, "a model that is fine-tuned")
-    if options.model == "vgg-transfer" and options.weights == "none":
+    if options.model != "vgg-transfer":
+        return
+    if options.fine_tune == "off" and options.fine_tune_epochs is not None:
+        say_unused("fine_tune_epochs", "a run with --fine-tune off")
+    if options.weights == "none":
         for name in ("fine_tune", "fine_tune_epochs"):
             if getattr(options, name) not in (None, "off"):
                 say_unused(name, "an encoder without pretrained weights, which is not frozen")
@@ -134,7 +138,11 @@ def half_precision() -> str:
     """The dtype policy of `--mixed-precision`: older GPUs lack bfloat16, and CPUs lack float16."""
     import keras
 
-    return "mixed_float16" if keras.distribution.list_devices("gpu") else "mixed_bfloat16"
+    if keras.backend.backend() == "torch":  # Keras doesn't list its devices; all have bfloat16
+        return "mixed_bfloat16"
+    # list_devices("gpu") would be an error on JAX without a GPU.
+    gpu = any(device.startswith("gpu") for device in keras.distribution.list_devices())
+    return "mixed_float16" if gpu else "mixed_bfloat16"
 
 
 def build(options: Namespace, folder: VOCFolder) -> "keras.Model":

@@ -60,9 +60,9 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
         for part in ("JPEGImages", "SegmentationClass", "ImageSets")
     ]
     if around or any(real.is_relative_to(part) for part in parts):
-        raise ValueError(f"{path}: is in a data set; expected another place")
+        raise ValueError(f"{path}: is in a data set; expected another path")
     if real in map(real_path, inputs):
-        raise ValueError(f"{path}: would be overwritten; expected another place")
+        raise ValueError(f"{path}: would be overwritten; expected another path")
 
 
 def data_sets(*paths: Path) -> list[Path]:

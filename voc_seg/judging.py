@@ -31,7 +31,7 @@ from voc_seg.files import (
 if TYPE_CHECKING:
     import keras
 
-# Of the files that are taken from a folder of images.
+# Of a folder of images we take the files with these endings.
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm")
 
 
@@ -179,7 +179,7 @@ def check_results(options: Namespace, endings: Sequence[str]) -> None:
             target = options.out / f"{path.stem}{ending}.png"
             real = real_path(target)
             if real in taken:
-                raise ValueError(f"{target}: would be overwritten; expected another place")
+                raise ValueError(f"{target}: would be overwritten; expected another path")
             if real in sources:
                 raise ValueError(
                     f"{path}: its results would overwrite those of {sources[real]}; "

@@ -76,7 +76,8 @@ def cross_entropy_and_dice(masks: Any, probabilities: Any) -> Any:
     """
     masks, probabilities = ops.cast(masks, "int32"), ops.cast(probabilities, "float32")
     valid = ops.cast(ops.not_equal(masks, VOID), "float32")[..., None]  # (B, H, W, 1)
-    truth = ops.one_hot(masks, probabilities.shape[-1], dtype="float32") * valid  # (B, H, W, C)
+    classes = ops.where(masks == VOID, 0, masks)  # any class will do, since `valid` is 0 there
+    truth = ops.one_hot(classes, probabilities.shape[-1], dtype="float32") * valid  # (B, H, W, C)
     predicted = probabilities * valid  # (B, H, W, C)
     pixels = tuple(range(len(masks.shape)))  # every axis but that of the classes
     true = ops.sum(truth, pixels)  # (C,)

@@ -121,6 +121,8 @@ def predict_maps(
     """
     if labels_windows(model):
         raise ValueError("model: labels windows; expected one for images, such as to_dense(model)")
+    if not len(images):
+        raise ValueError("images: found an empty list, expected (H, W, 3) uint8 arrays")
     for image in images:
         check_image("images", image)
     if size is None and (layer := class_layer(model)) is not None:

@@ -32,9 +32,10 @@ def add_row(
 ) -> dict[str, dict[str, Any]]:
     """Scores a model and adds its row to the scoreboard; an older row of that name is replaced.
 
-    There is a board for each data set, number of classes and number of images, so rows that you
-    cannot compare never share one. A patch classifier is scored by its dense network, which gives
-    the same labels; counted and timed is its sliding window.
+    There is a board for each data set, number of classes and number of images. A row with other
+    classes starts the board anew, so rows that you cannot compare never share one. A patch
+    classifier is scored by its dense network, which gives the same labels; counted and timed is its
+    sliding window.
 
     Args:
         name: the number of the chapter, then the network: "5 U-Net".
@@ -65,6 +66,7 @@ def add_row(
     }
     file = Path(out) / f"scoreboard-{folder.path.name}-{len(row['classes'])}-{len(ids)}.json"
     rows = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    rows = {key: old for key, old in rows.items() if old["classes"] == row["classes"]}
     rows = dict(sorted((rows | {name: row}).items(), key=lambda item: item[0][0]))
     file.parent.mkdir(parents=True, exist_ok=True)
     write_safely(file, lambda path: path.write_text(json.dumps(rows, indent=1), encoding="utf-8"))

@@ -69,7 +69,7 @@ class Output(io.TextIOBase):
 
 
 class ErrorOutput(Output):
-    """Standard error: what cannot be shown there is no reason to stop."""
+    """Standard error: if a message cannot be shown, we go on without it."""
 
     @contextlib.contextmanager
     def named(self) -> Iterator[None]:

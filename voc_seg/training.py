@@ -128,8 +128,8 @@ def train(
         fine_tune: the block or layer of the encoder from which the second stage trains, such as
             "block4"; see `unfreeze`. None: there is no second stage.
         fine_tune_epochs: the number of passes in the second stage.
-        fine_tune_rate: the learning rate of the second stage: far smaller, or the first steps
-            destroy what the encoder knows.
+        fine_tune_rate: the learning rate of the second stage: far smaller than 1e-3, or the first
+            steps destroy what the encoder knows.
         validate_every: validate after every so many epochs, and after the last one of a stage.
         settings: further entries for `settings.json`.
         resume: whether to continue from the last completed epoch in `out`. The arguments must
@@ -172,9 +172,12 @@ def train(
         if epochs == 0:  # the only stage
             unfreeze(model, fine_tune)
         elif not frozen:
+            wanted = "a frozen block, or epochs=0 to train only the second stage"
+            if resume:  # the first call has unfrozen the model
+                wanted = "a newly built model to resume with"
             raise ValueError(
                 f"fine_tune: found {fine_tune!r}, but the encoder is trained from there already; "
-                "expected a frozen block, or epochs=0 to train only the second stage"
+                f"expected {wanted}"
             )
     arguments = compile_arguments(model, loss, optimizer)
     if learning_rate is None and optimizer is None and not model.compiled:

@@ -8,6 +8,7 @@ var live = window.live || {};
 
 live.engine = function () {
   const MOST = 2 ** 28; // numbers in a map: a gigabyte
+  const checked = new WeakSet(); // the models that `check` has let pass
 
   const LAYERS = {
     Add: add,
@@ -34,7 +35,8 @@ live.engine = function () {
   //   onLayer: called with each layer and its map, which a figure may look at or replace.
   // Returns the list of the model's outputs; a segmenter has one, (H, W, num_classes).
   function run(model, image, onLayer = () => {}) {
-    check(model);
+    if (!checked.has(model)) check(model);
+    checked.add(model);
     return runLayers(model, image, onLayer);
   }
 
@@ -79,7 +81,10 @@ live.engine = function () {
     }
     for (const layer of layers) {
       if (layer.config.data_format === "channels_first") refuse(layer, "channels first");
-      if (!layer.weights.every(({ data }) => data && data.every(Number.isFinite))) {
+      if (!layer.weights.every(({ data }) => data)) {
+        refuse(layer, "weights that are not floats of 16, 32 or 64 bits");
+      }
+      if (!layer.weights.every(({ data }) => data.every(Number.isFinite))) {
         throw new Error(`the weights of its layer ${layer.name} are NaN or infinite`);
       }
     }
@@ -419,7 +424,9 @@ live.engine = function () {
   }
 
   function activate(layer, activation, y, bias) {
-    if (activation !== "linear" && activation !== "relu") refuse(layer, `activation ${activation}`);
+    if (activation !== "linear" && activation !== "relu") {
+      refuse(layer, `activation ${activation.class_name ?? activation}`);
+    }
     const channels = y.shape[2];
     for (let i = 0; i < y.data.length; i++) {
       const value = y.data[i] + (bias ? bias[i % channels] : 0);
@@ -492,7 +499,10 @@ live.engine = function () {
       layers.push({ name, kind, config, weights, inputs, model: null });
     };
     const [input, ...rest] = model.layers;
-    const window = input.config.batch_shape[1];
+    const [, height, window] = input.config.batch_shape;
+    if (height !== window || window % 2 === 0) {
+      throw new Error(`it labels windows of ${height} x ${window}; expected a square with an odd side`);
+    }
     append(input.name, input.kind, input.config, []);
     append("reflect", "ReflectPadding2D", { before: window >> 1, after: window >> 1 }, []);
 
@@ -517,6 +527,7 @@ live.engine = function () {
           padding: "valid",
           groups: 1,
         };
+        weightsOf({ name, weights: weights.slice(0, 1) }, [size * size * channels, config.units]);
         const shape = [size, size, channels, config.units]; // the same numbers as (k k C, units)
         append(name, "Conv2D", convolution, [{ ...weights[0], shape }, ...weights.slice(1)]);
         [size, channels] = [1, config.units];

@@ -12,16 +12,20 @@ live.kerasFile = function () {
   async function readKeras(bytes) {
     const parts = zipParts(bytes);
     for (const name of ["config.json", "model.weights.h5"]) {
-      if (!parts.has(name)) throw new Error(`it has no ${name}`);
+      if (!parts.has(name)) throw new Error(`it is a zip without ${name}; expected a .keras file`);
     }
     const config = parse(await unzip(bytes, parts.get("config.json")));
+    if (!config?.class_name) throw new Error("its config.json describes no model");
     const weights = hdf5Datasets(await unzip(bytes, parts.get("model.weights.h5")));
     return toModel(config, weights, "");
   }
 
+  // JavaScript puts an object's keys that are whole numbers before the others. A space in front keeps
+  // them in their place, in case a class is called "10".
   function parse(json) {
+    const text = new TextDecoder().decode(json).replace(/"(\d+)"(?=\s*:)/g, '" $1"');
     try {
-      return JSON.parse(new TextDecoder().decode(json));
+      return JSON.parse(text);
     } catch {
       throw new Error("its config.json is damaged");
     }
@@ -40,9 +44,12 @@ live.kerasFile = function () {
         throw new Error(`its layer ${layer.name} is used ${layer.inbound_nodes.length} times`);
       }
       const [node] = layer.inbound_nodes;
+      if (node && !node.args.length) {
+        throw new Error(`its layer ${layer.name} is called by keyword; expected layer(x)`);
+      }
       return {
         name: layer.name,
-        kind: layer.class_name,
+        kind: isKnown(layer) ? layer.class_name : `${layer.module}.${layer.class_name}`,
         config: layer.config,
         inputs: node ? tensors(node.args[0]) : [],
         key: node?.args[1], // of x[..., ::-1]
@@ -50,8 +57,17 @@ live.kerasFile = function () {
         model: layer.class_name === "Functional" ? toModel(layer, weights, folder) : null,
       };
     });
-    const { name, input_layers: inputs, output_layers: outputs } = config;
-    return { name, layers, inputs: references(inputs), outputs: references(outputs) };
+    const { name, input_layers, output_layers: outputs } = config;
+    const inputs = references(input_layers);
+    if (inputs.length !== 1) throw new Error(`${name} has ${inputs.length} inputs; expected one`);
+    return { name, layers, inputs, outputs: references(outputs) };
+  }
+
+  // Whether a layer is one of Keras' or of voc_seg's. Others may have the same name, such as the
+  // operation `add`, whose class is called Add as well.
+  function isKnown({ module, class_name: kind, registered_name: registered }) {
+    const ours = registered?.startsWith("voc_seg>");
+    return ours || module === "keras.layers" || kind === "Functional" || kind === "GetItem";
   }
 
   // As Keras does it: BatchNormalization -> batch_normalization, Conv2D -> conv2d, ReLU -> re_lu.

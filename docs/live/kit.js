@@ -186,7 +186,6 @@ live.kit = function () {
         );
       },
       setTitle: (text) => (whole.lastChild.textContent = text),
-      setLabel: (text) => box.setAttribute("aria-label", text),
     });
   }
 

@@ -70,7 +70,7 @@ live.photo = function () {
   }
 
   // For each position along the new side, its two neighbours: OpenCV's INTER_LINEAR. Pixels are
-  // squares, and what is compared is their middles.
+  // squares, and their positions are those of their centres.
   function linearWeights(from, to) {
     return Array.from({ length: to }, (_, i) => {
       const place = Math.min(Math.max(((i + 0.5) * from) / to - 0.5, 0), from - 1);

@@ -7,6 +7,7 @@ live.playground = function (figure) {
   const { colour } = live.photo();
   const SHOWN = 1200; // pixels; the longest side of a canvas
   const state = { photo: null, model: null, worker: null };
+  const chosen = { photo: null, model: null }; // what was chosen last; it may still be read
 
   // ------------------------------------------------------------------------- what the reader sees
 
@@ -84,25 +85,41 @@ live.playground = function (figure) {
     }
   }
 
-  async function choose(kind, file) {
-    if (!file) return;
+  // -> whether the file could be read.
+  async function choose(kind, file, name = file?.name) {
+    if (!file) return false;
     stop(); // now, so that an old answer is never shown beside a new file
+    state[kind] = null;
+    chosen[kind] = file;
+    say(`Reading ${name} ...`);
+    let content;
     try {
-      if (kind === "model") {
-        state.model = null;
-        state.model = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
-      } else {
-        state.photo = null;
-        state.photo = { name: file.name, ...(await readPhoto(file)) };
-      }
+      if (kind === "photo") content = await readPhoto(file);
+      else content = { bytes: new Uint8Array(await file.arrayBuffer()) };
     } catch (error) {
-      say(`${file.name}: ${error.message}.`, true);
-      return;
+      if (chosen[kind] === file) say(`${name}: ${error.message}.`, true);
+      return false;
     }
+    if (chosen[kind] !== file) return false; // another one was chosen meanwhile
+    state[kind] = { name, ...content };
     compute();
+    return true;
   }
 
-  const isModel = (file) => !file.type.startsWith("image/");
+  // Not every browser knows these endings as images, and none of them is a model's.
+  const isPhoto = (file) => file.type.startsWith("image/") || /\.(hei[cf]|tiff?)$/i.test(file.name);
+
+  // Files that were dropped: a model, a photograph, or one of each.
+  async function take(files) {
+    const [photos, models] = [files.filter(isPhoto), files.filter((file) => !isPhoto(file))];
+    if (photos.length > 1 || models.length > 1) {
+      const found = `${photos.length} photographs and ${models.length} other files`;
+      say(`Found ${found}; expected one model and one photograph.`, true);
+      return;
+    }
+    if (models.length && !(await choose("model", models[0]))) return; // its error stays in sight
+    if (photos.length) await choose("photo", photos[0]);
+  }
 
   // -------------------------------------------------------------------------------- the network
 
@@ -160,21 +177,36 @@ live.playground = function (figure) {
     function prepare(model) {
       check(model);
       const last = model.layers.find(({ kind }) => kind === "ClassProbabilities");
-      const { classes = null, members = null, image_size: size = null } = last?.config ?? {};
+      const { classes, members, image_size: size } = last?.config ?? {};
       const input = model.layers.find(({ kind }) => kind === "InputLayer");
       const sides = input?.config.batch_shape?.slice(1) ?? [];
       if (sides.length !== 3 || sides[2] !== 3 || model.outputs.length !== 1) {
         throw new Error("it does not label the pixels of an RGB image");
       }
       const windows = model.layers.some(({ kind }) => kind === "Flatten"); // a patch classifier
-      return { model: windows ? toDense(model) : model, memory: { classes, members }, size };
+      const dense = windows ? toDense(model) : model;
+      return { model: dense, classes: remembered(classes, members), size };
+    }
+
+    // The classes as a list of {name, value, members}, or null if the model knows none.
+    function remembered(classes, members) {
+      if (!classes) return null;
+      const list = Object.entries(classes).map(([key, value]) => ({
+        name: key.trim(),
+        value,
+        members: members?.[key] ?? [],
+      }));
+      const valid = ({ value, members }) =>
+        Number.isInteger(value) && value >= 0 && value < 255 && Array.isArray(members);
+      if (!list.every(valid)) throw new Error("what it remembers of its classes is damaged");
+      return list;
     }
 
     async function answer({ bytes, photo }) {
-      const { model, memory, size: trained } = prepare(await readKeras(bytes));
-      if (!photo) return { ...memory, layers: allLayers(model).length };
+      const { model, classes, size: trained } = prepare(await readKeras(bytes));
+      if (!photo) return { classes, layers: allLayers(model).length };
       const size = trained ?? Math.min(DEFAULT_SIZE, Math.max(photo.height, photo.width));
-      if (!(size >= 1 && size <= LARGEST_SIZE)) {
+      if (!(Number.isInteger(size) && size >= 1 && size <= LARGEST_SIZE)) {
         throw new Error(`it wants images of ${size} pixels, and a page can hold ${LARGEST_SIZE}`);
       }
       const total = allLayers(model).length;
@@ -190,11 +222,10 @@ live.playground = function (figure) {
       if (square.shape[0] !== size || square.shape[1] !== size || channels > 255) {
         throw new Error("it does not label the pixels of an RGB image");
       }
-      const names = Object.keys(memory.classes ?? {});
-      if (names.length && names.length !== channels) {
-        throw new Error(`it has ${channels} outputs and ${names.length} names for them`);
+      if (classes && classes.length !== channels) {
+        throw new Error(`it has ${channels} outputs and ${classes.length} names for them`);
       }
-      return { labels: argmax(square, photo), channels, ...memory, size, seconds };
+      return { labels: argmax(square, photo), channels, classes, size, seconds };
     }
 
     onmessage = async ({ data }) => {
@@ -211,13 +242,15 @@ live.playground = function (figure) {
   // ---------------------------------------------------------------------------------- the answer
 
   function describe(model, { classes, layers }) {
-    const names = classes ? `It knows ${Object.keys(classes).join(", ")}.` : "";
+    const names = classes ? `It knows ${classes.map(({ name }) => name).join(", ")}.` : "";
     return `${model.name} is here, a network of ${layers} layers. ${names}`;
   }
 
-  function show(model, photo, { labels, channels, classes, members, size, seconds }) {
-    const names = classes ? Object.keys(classes) : Array.from({ length: channels }, (_, i) => `class ${i}`);
-    const colours = names.map((name, i) => colour(classes ? classes[name] : i));
+  function show(model, photo, { labels, channels, classes, size, seconds }) {
+    const unnamed = (_, i) => ({ name: `class ${i}`, value: i, members: [] });
+    const known = classes ?? Array.from({ length: channels }, unnamed);
+    const names = known.map(({ name }) => name);
+    const colours = known.map(({ value }) => colour(value));
     const counts = new Array(channels).fill(0);
     for (const label of labels) counts[label] += 1;
 
@@ -230,8 +263,8 @@ live.playground = function (figure) {
       const swatch = element("span", { className: "live-swatch" });
       swatch.style.background = `rgb(${colours[c]})`;
       name.prepend(swatch);
-      const merged = members?.[names[c]] ?? [];
-      if (merged.length > 1) name.append(` (${merged.join(", ")})`);
+      const { members } = known[c];
+      if (members.length > 1) name.append(` (${members.join(", ")})`);
       row.append(name, element("td", { textContent: percent(counts[c]) }));
       row.dataset.pixels = counts[c];
       return row;
@@ -261,6 +294,7 @@ live.playground = function (figure) {
     const [h, w] = [height, width].map((side) => Math.max(1, Math.round(side * scale)));
     const pictures = canvases.map((canvas) => {
       Object.assign(canvas, { width: w, height: h });
+      canvas.style.maxWidth = `${(70 * w) / h}vh`; // an upright one fits on the screen
       return canvas.getContext("2d").createImageData(w, h);
     });
     const [map, overlay, cut] = pictures.map((picture) => picture.data);
@@ -295,25 +329,17 @@ live.playground = function (figure) {
   for (const kind of ["dragleave", "drop"]) {
     figure.addEventListener(kind, () => figure.classList.remove("live-over"));
   }
-  figure.addEventListener("drop", async (event) => {
+  figure.addEventListener("drop", (event) => {
     event.preventDefault();
-    for (const file of [...event.dataTransfer.files].slice(0, 2)) {
-      await choose(isModel(file) ? "model" : "photo", file);
-    }
+    take([...event.dataTransfer.files]);
   });
 
   // The page's own photograph. A page opened from a file may not read the pixels of a picture.
   const example = find("[data-example]");
   example.hidden = !still || location.protocol === "file:";
   example.addEventListener("click", async () => {
-    try {
-      await still.decode();
-      state.photo = { name: "the example", ...(await readPhoto(still)) };
-    } catch (error) {
-      say(`the example: ${error.message}.`, true);
-      return;
-    }
-    compute();
+    await still.decode().catch(() => {}); // a picture that didn't load: `readPhoto` says so
+    await choose("photo", still, "the example");
   });
 
   figure.classList.add("live-ready");

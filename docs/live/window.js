@@ -70,6 +70,7 @@ live.window = async function (figure) {
 
   function choose(image) {
     const { data } = kit.item(images, image);
+    if (row < height) row = 0; // under way: start again, with this image
     Object.assign(state, { image, map: new Uint8Array(height * width).fill(EMPTY) });
     photo.draw((i) => data.subarray(3 * i, 3 * i + 3));
     show(...chapter.starts[image]);

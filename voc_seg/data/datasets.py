@@ -88,6 +88,11 @@ class PreparedAhead(keras.utils.PyDataset):
         """Starts to prepare batch i of an epoch: the tasks, and the arrays that they fill."""
         raise NotImplementedError
 
+    def __iter__(self) -> Iterator[Batch]:
+        """All batches of the current epoch, in order."""
+        # Keras' own would be the caller of `__getitem__`, and we would take it for `fit`.
+        return (self[i] for i in range(len(self)))
+
     def on_epoch_begin(self) -> None:
         """Called by Keras: its next batch is the first one of this epoch."""
         self.given, self.next = 0, self.epoch * len(self)

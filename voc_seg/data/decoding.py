@@ -26,7 +26,7 @@ from voc_seg.backend import silent_stderr
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 LARGEST = 178_956_970  # pixels; above this Pillow, too, calls a file a decompression bomb
 PNG = b"\x89PNG\r\n\x1a\n"
-# Of the kinds of colours (grey, RGB, palette, grey and RGB with alpha): channels, possible bits.
+# The colour types of a PNG (grey, RGB, palette, grey and RGB with alpha): channels, possible bits.
 KINDS = {
     0: (1, (1, 2, 4, 8, 16)),
     2: (3, (8, 16)),
@@ -35,7 +35,7 @@ KINDS = {
     6: (4, (8, 16)),
 }
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")  # of a JPEG's segments
-# Of the seven passes of an interlaced PNG: left, top, step across, step down.
+# The seven passes of an interlaced PNG: left, top, step across, step down.
 ADAM7 = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -55,7 +55,7 @@ logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of an image file; an error that names it where there is none."""
+    """Reads an image file; if it is missing or empty, the error names it."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: " + ("is a folder" if path.is_dir() else "no such file"))

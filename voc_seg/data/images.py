@@ -161,7 +161,7 @@ def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None
     """Resizes an image so that its long side is `size`, keeping the aspect ratio.
 
     Args:
-        image: (H, W) or (H, W, C) array.
+        image: (H, W) or (H, W, C), of uint8, uint16, float32 or float64.
         size: the long side wanted, in pixels, at most 32,768.
         interpolation: one of OpenCV's. Default: by area when shrinking, else bilinear. Masks need
             `cv2.INTER_NEAREST_EXACT`: smooth interpolation would blend class indices into other
@@ -170,6 +170,9 @@ def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None
     Returns:
         (h, w) or (h, w, C) array with max(h, w) == size.
 
+    Raises:
+        ValueError: the image is something else, or `size` is not a whole number from 1 to 32,768.
+
     Examples:
         >>> import numpy as np
         >>> from voc_seg import resize_to_fit
@@ -177,8 +180,12 @@ def resize_to_fit(image: np.ndarray, size: int, interpolation: int | None = None
         (168, 224, 3)
     """
     check_whole("size", size, high=LONGEST)
-    if image.ndim not in (2, 3) or not image.size or image.dtype.kind not in "uf":
-        raise ValueError(f"image: found {image.dtype} {image.shape}, expected (H, W) or (H, W, C)")
+    known = image.dtype in (np.uint8, np.uint16, np.float32, np.float64)  # all that OpenCV takes
+    if image.ndim not in (2, 3) or not image.size or not known:
+        raise ValueError(
+            f"image: found {image.dtype} {image.shape}, expected (H, W) or (H, W, C) of uint8, "
+            "uint16, float32 or float64"
+        )
     height, width = image.shape[:2]
     scale = size / max(height, width)
     if interpolation is None:
@@ -215,7 +222,7 @@ def check_image(name: str, image: np.ndarray) -> None:
 
 
 def letterbox_mask(mask: np.ndarray, size: int) -> np.ndarray:
-    """The same for a mask, by nearest neighbour, filled with void: (H, W) -> (size, size)."""
+    """Resizes a mask by nearest neighbour, and fills the rest with void: (H, W) -> (size, size)."""
     return cut_square(resize_to_fit(mask, size, cv2.INTER_NEAREST_EXACT), size, 0, 0, VOID)
 
 

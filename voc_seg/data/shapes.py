@@ -65,7 +65,8 @@ def write_shapes(
         if holds_shapes(data, (train, val), seed, size):
             return data
         raise FileExistsError(
-            f"{data}: is not empty, and not made with the same arguments; expected a new folder"
+            f"{data}: is not empty, and not made with the same arguments; expected a new folder "
+            "(if a killed run has left it unfinished, delete it)"
         )
     data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="unfinished-", dir=data) as unfinished:

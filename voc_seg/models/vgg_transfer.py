@@ -152,10 +152,11 @@ def check_encoder(encoder: object, weights: object, blocks: object) -> None:
 def unfreeze(model: keras.Model, first: str) -> keras.Model:
     """Stage two: makes the encoder trainable from a named block or layer on.
 
-    Compile the model again afterwards, with a learning rate a hundred times smaller than before;
-    otherwise the first steps destroy what the encoder learned from ImageNet. (Until you compile,
-    Keras trains the same weights as before.) Normalisation layers stay frozen: a small batch would
-    spoil statistics that were estimated on many images. What was trainable before stays trainable.
+    Compile the model again afterwards, with a learning rate ten to a hundred times smaller than
+    before; otherwise the first steps destroy what the encoder learned from ImageNet. (Until you
+    compile, Keras trains the same weights as before.) Normalisation layers stay frozen: a small
+    batch would spoil statistics that were estimated on many images. What was trainable before stays
+    trainable.
 
     Args:
         model: a model by `build_vgg_transfer`.
