@@ -42,7 +42,7 @@ PART = re.compile(  # a fenced block, or a heading
     re.MULTILINE,
 )
 SMALLER = {"SIZE": 16, "EPOCHS": 1, "TRANSFER_EPOCHS": 1, "FINE_TUNE_EPOCHS": 1, "FILTERS": 2}
-SMALLER |= {"BATCH_SIZE": 4, "SEEDS": 1, "ENCODER": "keras.models.load_model('encoder.keras')"}
+SMALLER |= {"BATCH_SIZE": 4, "SEEDS": 1, "WEIGHTS": "'vgg16.weights.h5'"}
 TRAIN = ["--size", "16", "--epochs", "1", "--filters", "2", "--batch-size", "4"]
 ELSEWHERE = {"nvidia-smi", "git", "cd", "cp", "tar", "source"}  # programs that are not ours
 COMMAND = re.compile(r"(\.venv/bin/)?(voc-seg|make|python|pip) ")
@@ -54,7 +54,9 @@ class Reader:
     """Does what a page says, in the present folder."""
 
     def __init__(self, world):
-        self.world = world  # a folder with data, encoder.keras, model.keras and photo.jpg
+        self.world = (
+            world  # a folder with data, encoder.keras, vgg16.weights.h5, model.keras and photo.jpg
+        )
         self.names = {"__name__": "__main__"}  # what the page's Python has defined
         self.printed = None  # by the block before, unless it was changed or skipped
         self.scripts, self.done = {}, set()  # the page's scripts; those that ran or were skipped

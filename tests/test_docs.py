@@ -40,6 +40,8 @@ def world(tmp_path_factory):
         values = read_mask(mask)
         write_mask(mask, np.where((values > 0) & (values < VOID), values + 7, values))
     save_encoder(path / "encoder.keras")
+    vgg16 = keras.applications.VGG16(include_top=False, weights=None)
+    vgg16.save_weights(path / "vgg16.weights.h5")
     model = build_unet(filters=2, depth=1)
     set_classes(model, {name: i for i, name in enumerate(VOC_CLASSES)}, 16)
     model.save(path / "model.keras")
@@ -51,7 +53,8 @@ def world(tmp_path_factory):
 def reader(world, tmp_path, monkeypatch):
     """A reader of pages in an empty folder, with the data and the encoder."""
     shutil.copytree(world / "data", tmp_path / "data")
-    shutil.copy(world / "encoder.keras", tmp_path)
+    for name in ("encoder.keras", "vgg16.weights.h5"):
+        (tmp_path / name).symlink_to(world / name)
     monkeypatch.chdir(tmp_path)
     return Reader(world)
 

@@ -97,7 +97,7 @@ def check_settings(out: Path, settings: dict[str, Any]) -> None:
         if json.dumps(before.get(name)) != json.dumps(value):  # == ignores their order
             raise ValueError(
                 f"{name}: found {value!r}, but the run in {out} was started with "
-                f"{before.get(name)!r}"
+                f"{before.get(name)!r}; to change it, start a run in another folder"
             )
 
 

@@ -240,6 +240,8 @@ def format_table(result: dict[str, Any]) -> str:
     lines = [f"{name:{width}}  {a:>6}  {b:>6}  {c:>9}  {d:>6}" for name, (a, b, c, d) in rows]
     if None in result["iou"]:
         lines.append("(absent: in neither truth nor prediction, so left out of the mean)")
+    if None in [*result["precision"], *result["recall"]]:
+        lines.append("(-: never predicted, so no precision; or not in the truth, so no recall)")
     for name, key in (("pixel accuracy", "pixel_accuracy"), ("mean image Dice", "mean_image_dice")):
         lines.append(f"{name:{width}}  {decimal(result[key]):>6}")
     return "\n".join(lines)
