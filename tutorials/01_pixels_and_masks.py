@@ -179,9 +179,9 @@ print("the pixels:", np.unique(np.array(file)))
 print("the header's colour for index 13:", file.getpalette()[39:42])
 
 # %% [markdown]
-# `read_mask` in our library does the same, and checks what it finds. (`folder.pair` then turns the
-# file's values into the classes that we asked for. As long as we ask for all of them, nothing
-# changes.)
+# `read_mask` in our library does the same, and checks what it finds. (`folder.pair` calls it. It
+# can also merge several classes into one, as in chapter 7. Here we keep all classes, so the
+# numbers are those of the file.)
 
 # %% tags=["check"]
 assert np.array_equal(mask, np.array(file))
@@ -243,8 +243,8 @@ print(f"void around it:  {np.mean(mask == VOID):.1%}")
 #
 # ??? question "What share of the pixels is background? Guess from the four images above."
 #
-#     Most of them: the objects are small. The next cell counts, and the bars show it. All classes of
-#     objects together share the small rest.
+#     Most of them: the objects are small, and all their classes together share the rest. The next
+#     cell counts, and the bars show it.
 
 # %%
 counts = np.zeros(256, np.int64)
@@ -453,8 +453,8 @@ print(
     "little because only one class, the background, has any overlap.) The shifted answer has an "
     f"accuracy of {scores(confusions['shifted'])[0]:.1%} and a mean IoU of {np.nanmean(iou):.2f}. "
     f"The shift hurts {names[np.nanargmin(iou)]} most (IoU {np.nanmin(iou):.2f}) and the "
-    f"background least ({iou[0]:.2f}): accuracy hardly notices thin and small things, because "
-    "they have few pixels."
+    f"background least ({iou[0]:.2f}). Thin and small things have few pixels, so accuracy hardly "
+    "notices when they are missed."
 )
 
 # %% tags=["check"]
@@ -477,8 +477,9 @@ if ROOT == SHAPES:
 # right for colours, since there is orange between a red and a yellow pixel. But there is *no* class 2
 # between class 0 and class 4.
 #
-# Let's take the horse's mask, and treat it as careless code does. Void becomes background, "to keep
-# it simple", and we leave the resizing, to 256 pixels, at its default.
+# Let's take the horse's mask, and treat it as careless code does. Void becomes background, "to
+# keep it simple". Then we resize the mask bilinearly (`INTER_LINEAR`), so that its long side has
+# 256 pixels.
 #
 # ??? question "The mask holds only 0 and 13. Which numbers will be in the resized one?"
 #
@@ -498,9 +499,9 @@ print("pixels of classes that are not in the mask:", invented.sum())
 # %% [markdown]
 # ??? question "At which size of the result does bilinear resizing invent nothing?"
 #
-#     At the mask's own size, of course. And at a third of it: the centre of each new pixel is then
-#     the centre of an old one, and its three neighbours get no weight. A fifth works as well. At
-#     all other sizes, some new pixels lie between two classes.
+#     At the mask's own size, of course. And at a third or a fifth of it, if that is a whole
+#     number: the centre of each new pixel is then the centre of an old one, and no neighbour has a
+#     weight. On the site, the next figure has a part of 60 × 60 pixels: try 60, 20 and 12.
 
 # %% tags=["check"]
 ears = np.s_[60:120, 200:260]
@@ -572,8 +573,8 @@ print(len(np.unique(smeared)), "numbers:", np.unique(smeared)[:16], "...")
 
 # %% [markdown]
 # The remedy is the **nearest neighbour**. A new pixel copies the one old pixel that its own centre
-# lies in. Pixel $i$ of $h$ has its centre at $i + \frac{1}{2}$. In an image of height $H$ this is at
-# $(i + \frac{1}{2}) H / h$, which lies in the old pixel
+# lies in. Let the old mask have $H$ rows and the new one $h$. New row $i$ has its centre at
+# $i + \frac{1}{2}$. In the old mask this is at $(i + \frac{1}{2}) H / h$, which lies in old row
 #
 # $$\left\lfloor \left(i + \tfrac{1}{2}\right) \frac{H}{h} \right\rfloor .$$
 #

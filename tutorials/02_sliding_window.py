@@ -263,9 +263,9 @@ plt.show()
 #
 # $$\left\lfloor \frac{n - k}{s} \right\rfloor + 1$$
 #
-# positions in each direction. With stride 1, a kernel of 3 on 9 pixels fits at 7. With stride 2, on
-# these 7, it fits at 3: at 0, 2 and 4. Stride 2 halves the map, so even a large window needs few
-# layers.
+# positions in each direction. On 9 pixels, a kernel of 3 with stride 1 fits at 7 positions. On the
+# map of 7 that results, a kernel of 3 with stride 2 fits at 3 positions: 0, 2 and 4. Stride 2
+# halves the map, so even a large window needs few layers.
 #
 # When the map is at most $4 \times 4$, it is flattened to one vector, and two **fully connected
 # layers** name the class. In such a layer each output is a weighted sum of *all* inputs. Keras calls
@@ -323,8 +323,9 @@ history = model.fit(data, epochs=EPOCHS, shuffle=False, verbose=2)
 #
 # ??? question "Guess first: how sure will it be about A, B and C?"
 #
-#     A is clearly background. B shows no edge at all, so the network can only say what plain windows
-#     mostly are. Look at B's window above: would you have done better?
+#     Of A it should be certain: background. C shows an edge, so it is an object, but a piece of
+#     edge leaves the class open. B shows no edge at all: the network can only say what plain
+#     windows mostly are. Look at B's window above: would you have done better?
 
 # %%
 batch = np.stack([cut(*pixel) for pixel in pixels.values()])
@@ -504,6 +505,9 @@ deep = depth > radius  # the window lies wholly inside an object
 near = (depth > 0) & ~deep
 
 # %% [markdown]
+# Next we plot, for each depth, the share of the pixels that are labelled right: one curve for
+# *object or background*, and one for each class.
+#
 # ??? question "What will the curves look like to the right of depth 4, the radius?"
 #
 #     *Object or background* should stay easy, since a plain light window is clearly an object. The
@@ -751,8 +755,8 @@ for name, side, jump in (("conv1", 7, 1), ("conv2", 3, 2)):
 #
 # ??? question "A window of 65 pixels has 52 times the area of a window of 9. What will it cost?"
 #
-#     More than 52 times as much here, since larger windows also get more layers, and these have more
-#     filters. Look at the last line below. Every pixel of the photograph needs its own window.
+#     More than 52 times as many multiplications, since larger windows also get more layers, and
+#     these have more filters. The last line below says how many.
 
 # %%
 SIDES = 9, 17, 33, 65
@@ -767,16 +771,17 @@ photo = 500 * 375 * seconds / predictions.size  # seconds for 9 pixels
 for side, (slow, fast) in zip(SIDES, table, strict=True):
     estimate = photo * slow / table[0, 0]
     slow, fast = slow / 1e9, fast / 1e9
-    print(f"window {side:2}: {slow:6.1f} billion, each once {fast:3.1f}", end="")
+    print(f"window {side:2}: {slow:6.1f} billion, ", end="")
+    print(f"each once {fast:3.1f}", end="")
     print(f" ({slow / fast:.1f} times fewer)")
     print(f"  {estimate:5.0f} s; 750 photos: {750 * estimate / 3600:5.1f} h")
 
-# %% tags=["figure"] alt="Left: for each layer two bars, window by window and shared. For the two convolutions the first bar is many times as long as the second; for the dense layers both are equal. Right: multiplications for one photograph over the size of the window, on logarithmic axes. The line of window by window rises steeply, that of shared work slowly."
+# %% tags=["figure"] alt="Left: for each layer two bars, window by window and shared. For the two convolutions the first bar is many times as long as the second; for the fully connected layers both are equal. Right: multiplications for one photograph over the size of the window, on logarithmic axes. The line of window by window rises steeply, that of shared work slowly."
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
 place = np.arange(len(separate))
 for shift, numbers, color, hatch, label in (
     (-0.2, separate, VERMILLION, "//", "window by window"),
-    (0.2, shared, BLUE, "", "each place once"),
+    (0.2, shared, BLUE, "", "each value once"),
 ):
     millions = [number / 1e6 for number in numbers.values()]
     bars = left.barh(
@@ -790,7 +795,7 @@ left.set_title(f"window {WINDOW}, one image of {SIZE} x {SIZE}", fontsize=10)
 left.set_xlabel("million multiplications")
 left.legend(frameon=False)
 right.loglog(SIDES, table[:, 0] / 1e9, "s--", color=VERMILLION, label="window by window")
-right.loglog(SIDES, table[:, 1] / 1e9, "o-", color=BLUE, label="each place once")
+right.loglog(SIDES, table[:, 1] / 1e9, "o-", color=BLUE, label="each value once")
 right.set_ylim(bottom=1)
 right.set_xticks(SIDES, SIDES)
 right.minorticks_off()
@@ -829,9 +834,9 @@ assert table[-1, 0] / table[0, 0] > 10 * table[-1, 1] / table[0, 1]
 #
 # From now on we keep the score. Each network of this course gets a row, always on the same 200
 # validation images. The mean IoU and the IoU of each class come first. Then we count the wrong pixels,
-# by kind. *Where* errors put the border of an object in the wrong place: an object pixel is called
-# background, or background is called an object. *What* errors give an object pixel the name of
-# another object. The last two columns say what one image costs: millions of multiplications, and
+# by kind. *Where* errors confuse object and background: an object pixel is called background, or
+# background is called an object. *What* errors give an object pixel the name of another object
+# class. The last two columns say what one image costs: millions of multiplications, and
 # milliseconds on this computer.
 #
 # (Above we judged on the first 50 of these images, so the scores were a little different. Sliding
@@ -852,7 +857,7 @@ print(format_rows(rows))
 row = rows["2 sliding window"]
 print(
     f"Of the wrong pixels, {row['what']:,} have the name of another object, and {row['where']:,} "
-    f"are on the wrong side of a border. One image takes {row['multiplications'] / 1e6:.0f} million "
+    f"confuse object and background. One image takes {row['multiplications'] / 1e6:.0f} million "
     f"multiplications and {1000 * row['seconds']:.0f} ms."
 )
 
@@ -887,9 +892,9 @@ if ROOT == SHAPES:
 #
 # ??? question "2. You set `WINDOW = 17`. Which class gains most, and why? Guess, then try it."
 #
-#     Compare with the table at the end of chapter 3, which uses this window: the square gains most.
-#     Most of its inside is plain for a window of 9. A window of 17 reaches the outline from deeper
-#     inside.
+#     Compare with the table at the end of chapter 3, which uses this window: star and square gain
+#     most. A window of 17 reaches the outline from deeper inside a square. It also shows a longer
+#     piece of the outline, and hardly any pixel of a star is deep.
 #
 # ??? question "3. Would more training images help with the deep pixels?"
 #

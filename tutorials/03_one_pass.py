@@ -59,10 +59,10 @@ keras.utils.set_random_seed(0)
 #
 # ## What is computed again and again
 #
-# The sliding window cuts a window out of the image for each pixel and classifies it. The windows of
-# two neighbours have all but one column of pixels in common, and where they overlap their
-# convolutions give the same numbers. The sliding window computes these numbers again for every window
-# that contains them.
+# The sliding window cuts a window out of the image for each pixel and classifies it. The windows
+# of two neighbouring pixels share all but one column, and there `conv1` gives the same numbers for
+# both. `conv2`, with its stride of 2, repeats its numbers in every second window. The sliding
+# window computes all of these again for every window that needs them.
 #
 # A convolution doesn't care where its window ends. Run it over the whole image, and it gives the
 # values for all windows in one go. Can we run the whole network like that? Two kinds of layers are in
@@ -149,7 +149,7 @@ for ax, pair in zip(axes, [(0, 1), (0, 2)], strict=True):
             )
             for j in range(3):
                 ax.plot([place + 1, place + j], [1, 2], **style)
-    ax.set(xlabel="place in the signal", xticks=range(14), ylim=(-0.3, 2.3))
+    ax.set(xlabel="position in the signal", xticks=range(14), ylim=(-0.3, 2.3))
     ax.set_yticks([0, 1, 2], ["output", "first layer\n(stride 1)", "signal"])
     ax.legend(loc="right", bbox_to_anchor=(1, 0.31))
     ax.spines[:].set_visible(False)
@@ -211,25 +211,25 @@ print(
 
 # %%
 small_map = rng.normal(size=(1, 3, 3, 32)).astype("float32")  # a batch of one
-dense_layer = keras.layers.Dense(10)
-as_dense = np.asarray(dense_layer(small_map.reshape(1, -1)))
+fully_connected = keras.layers.Dense(10)
+as_vector = np.asarray(fully_connected(small_map.reshape(1, -1)))
 
-weights, bias = dense_layer.get_weights()
+weights, bias = fully_connected.get_weights()
 convolution = keras.layers.Conv2D(10, kernel_size=3)
 convolution.build(small_map.shape)
 convolution.set_weights([weights.reshape(3, 3, 32, 10), bias])
 as_convolution = np.asarray(convolution(small_map))
 print("weights", weights.shape, "->", convolution.kernel.shape)
-print("outputs", as_dense.shape, "and", as_convolution.shape)
-print("difference", np.abs(as_dense - as_convolution[:, 0, 0]).max())
+print("outputs", as_vector.shape, "and", as_convolution.shape)
+print("difference", np.abs(as_vector - as_convolution[:, 0, 0]).max())
 
 # %% tags=["check"]
-assert np.abs(as_dense - as_convolution[:, 0, 0]).max() < 1e-5
+assert np.abs(as_vector - as_convolution[:, 0, 0]).max() < 1e-5
 
 # %% tags=["see"]
 print(
-    f"The same {as_dense.size} outputs, once as a vector and once as a map of one position. They "
-    f"differ by at most {np.abs(as_dense - as_convolution[:, 0, 0]).max():.1e}. (Numbers of 32 "
+    f"The same {as_vector.size} outputs, once as a vector and once as a map of one position. They "
+    f"differ by at most {np.abs(as_vector - as_convolution[:, 0, 0]).max():.1e}. (Numbers of 32 "
     "bits have about seven digits. If you add the same terms in another order, the last digit may "
     "change.)"
 )
@@ -412,9 +412,12 @@ def positions_read(positions, kernel, dilation):
 
 
 read = {}  # by the map that is read
-positions = np.zeros(1)
+positions = np.zeros(1)  # the output pixel itself
+# conv1 reads the image, conv2 reads the map of conv1, and so on. (logits has
+# a kernel of 1 and reads just one position, so zip may leave it out.)
 maps = ["image", *(layer.name for layer in convolutions)]
-for layer, name in reversed(list(zip(kernels, maps, strict=False))):
+pairs = list(zip(kernels, maps, strict=False))
+for layer, name in reversed(pairs):
     kernel, dilation = layer.kernel_size[0], layer.dilation_rate[0]
     positions = positions_read(positions, kernel, dilation)
     read[name] = positions
@@ -584,7 +587,7 @@ assert saved[WINDOW] > 10
 # the median, since other programs disturb single ones. One window at a time takes long, so we only
 # time the top two rows of the image this way, and **extrapolate** to the whole image.
 #
-# ??? question "How many times faster will the dense pass be than batches of windows? And than one?"
+# ??? question "How many times faster will the dense pass be than batches? And than one window at a time?"
 #
 #     On paper it multiplies 16 times less (260,944 against 16,720, above). By the clock the
 #     gain can be larger or smaller: cutting windows and starting each call cost time as well. One
@@ -653,7 +656,7 @@ if ROOT == SHAPES:
 # the repeated work.
 #
 # Now let your own computer run the race. On the site, the next figure has our classifier in both
-# forms. You can also paint over the image, and watch one pixel whose answer we pin down. We take the
+# forms. You can also paint over the image, and watch the answer at one pixel, which we *pin*. We take the
 # pixel of which the network is least sure: its probabilities have the most room to move.
 #
 # ??? question "You paint a single pixel. Which answers can change?"
@@ -707,8 +710,9 @@ live = {
 # ## All of the validation set
 #
 # To judge a segmentation we have to label whole images, many of them. With the dense network that is a
-# matter of seconds. `evaluate` takes any model that labels every pixel. This one knows its classes,
-# since `to_dense` copied them with the rest.
+# matter of seconds. `evaluate` takes any model that labels every pixel. This one knows its
+# classes, since `to_dense` copied them with the rest. For now, read the column `IoU` and the line
+# `pixel accuracy`. Chapter 8 explains the other scores.
 
 # %%
 VAL = 200  # fast: 20
@@ -766,8 +770,9 @@ if ROOT == SHAPES:
 # ??? question "Which columns change because of the dense pass, and which because of the window?"
 #
 #     The dense pass changes the last two, what an image costs. It can't change any other column,
-#     because its answers are those of the sliding window. The larger window sees more of an object,
-#     so it should mix up fewer names: fewer *what* errors.
+#     because its answers are those of the sliding window. The larger window changes all columns.
+#     It costs more, but it sees more of an object, so it should mix up fewer names: fewer *what*
+#     errors.
 
 # %%
 rows = add_row("3 dense pass", dense, folder, ids, SIZE)
@@ -794,11 +799,13 @@ if ROOT == SHAPES and before:
     assert row["what"] < before["what"] and row["mean_iou"] > before["mean_iou"]
 
 # %% [markdown]
-# (The board also counts what the reflected borders cost, which we ignored above.)
+# (*Where* errors vary a lot from one training to the next; chapter 4 shows why. The board also
+# counts what the reflected borders cost, which we ignored above.)
 #
-# The dense pass has made the answers cheap. It hasn't made them better: they are the same answers, and
-# they come from 17 × 17 pixels. On the shapes that is enough to see that there is something, and often
-# not enough to see what it is. Inside a large object a window meets no outline.
+# The dense pass has made the answers cheap. Only the larger window has made them better, and it
+# has 17 × 17 pixels. On the shapes that is nearly always enough to see that there is something,
+# but not always enough to see what it is. Deep inside a large object a window still meets no
+# outline.
 #
 # A larger window would see more, but that isn't free for the dense network either. All its maps keep
 # the full resolution, although neighbouring positions in deep layers have seen almost the same.

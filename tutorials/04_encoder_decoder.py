@@ -64,6 +64,7 @@ TRAIN = 1000  # fast: 60
 VAL = 200  # fast: 20
 CLASSES = len(folder.classes)
 train_ids, val_ids = folder.ids("train")[:TRAIN], folder.ids("val")[:VAL]
+validation = SegmentationDataset(folder, val_ids, SIZE)
 
 # %% [markdown]
 # ## Less resolution, more context
@@ -159,7 +160,6 @@ def square(ax, low, high, **style):
     ax.add_patch(plt.Rectangle((low, low), high - low, high - low, fill=False, **style))
 
 
-validation = SegmentationDataset(folder, val_ids, SIZE)
 image = validation[0][0][0] / 255  # (SIZE, SIZE, 3), 0..1
 figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
 for depth, (ax, stack) in enumerate(zip(axes, WAYS["3 x 3 and pooling"], strict=True)):
@@ -207,14 +207,14 @@ for corner, ax in enumerate(axes):
 plt.show()
 
 # %% [markdown]
-# After pooling, these four inputs are the same. How bad is that? Suppose the coarse map held nothing
-# but one label at each position, the one most frequent there, and we painted each cell with its label.
-# How good would such an answer be?
+# After pooling, these four inputs are the same. How bad is that? Each position of the coarse map
+# covers a square of pixels, its *cell*. Suppose the map held nothing but one label for each cell,
+# the most frequent one, and we painted the whole cell with it. How good would such an answer be?
 #
 # ??? question "The image has 40 × 40 pixels, the map 5 × 5 positions. Guess the mean IoU."
 #
-#     Each label paints a block of 8 × 8 pixels. Outlines become staircases and thin parts disappear.
-#     The cell below prints the answer for blocks of 2, 4 and 8 pixels.
+#     Each label paints a cell of 8 × 8 pixels, so outlines become staircases and thin parts
+#     disappear. The code below computes the answer for cells of 1, 2, 4 and 8 pixels.
 
 
 # %%
@@ -456,7 +456,8 @@ assert np.linalg.matrix_rank(matrix) == 3  # of 7: no inverse exists
 #
 # A kernel of 2 with stride 2, which our decoder uses, turns $n$ inputs into exactly $2n$ outputs. The
 # last of $n$ stamps of length $k$ begins at $(n - 1) s$. So in general, for $k \ge s$, there are
-# $(n - 1) s + k$ outputs.
+# $(n - 1) s + k = n s + (k - s)$ outputs. With `padding="same"` Keras cuts $k - s$ of them off, so
+# $n s$ are left. The code below the note compares the formulas with Keras, for $n = 5$.
 #
 # ??? note "All sizes, for the exercises"
 #
@@ -722,8 +723,8 @@ for name, row in zip(folder.classes, zip(*ious, strict=True), strict=True):
 print(f"{'mean':12}", *(f"{np.nanmean(row):17.3f}" for row in ious))
 
 # %% [markdown]
-# These numbers mix two kinds of errors. *Where* errors put the border between object and background in
-# the wrong place. *What* errors are object pixels with the name of another object.
+# These numbers mix the two kinds of errors of chapter 2. *Where* errors confuse object and
+# background. *What* errors are object pixels with the name of another object class.
 #
 # ??? question "The encoder-decoder sees whole objects on a coarse map. Which errors will rise?"
 #
@@ -768,8 +769,10 @@ if ROOT == SHAPES:
     assert where_after.sum() > 1.4 * where.sum()
 
 # %% [markdown]
-# The two networks have opposite weaknesses. The encoder-decoder names objects better and draws them
-# worse. It **smears**: it knows roughly where an object ends, not exactly.
+# Compare with the corrected row. Many *where* errors in the first row come from balanced sampling,
+# not from rough outlines, since the correction removes them. So the two networks have opposite
+# weaknesses. The encoder-decoder names objects better and draws them worse. It **smears**: it
+# knows roughly where an object ends, not exactly.
 #
 # Or were we just lucky with the random weights? Let's train the patch classifier again, from other
 # random weights, and count again:
@@ -797,7 +800,7 @@ if ROOT == SHAPES:
 # Without the correction the *where* errors vary a lot from one training run to the next. With it they
 # stay well below those of the encoder-decoder.
 #
-# If this is smearing, its *where* errors should be near the contours. A pixel is within $d$ pixels of a
+# If the encoder-decoder smears, its *where* errors are near the contours. A pixel is within $d$ pixels of a
 # contour if the square of side $2d + 1$ around it holds more than one value of the mask. OpenCV's
 # `dilate` and `erode` find the largest and the smallest value in such a square. (This dilation comes
 # from morphology. It has nothing to do with that of chapter 3.)
@@ -845,7 +848,7 @@ if ROOT == SHAPES:
 # points, at the corners, and at any narrow gap between two objects.
 
 # %% tags=["figure"] alt="Four panels of one image: the image; its true label map; the probability of object by the patch classifier, which follows the outline closely; and by the encoder-decoder, where points and corners are rounded, the rim is soft, and narrow gaps between objects are filled."
-worst = int(where_after.sum(axis=(1, 2)).argmax())
+worst = int(errors["encoder-decoder"][0].sum(axis=(1, 2)).argmax())
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
 axes[0].imshow(images[worst].astype("uint8"))
 axes[1].imshow(colorize(truth[worst], folder.classes), interpolation="nearest")
@@ -869,10 +872,12 @@ for name in ("patch, corrected", "encoder-decoder"):
     print(f"{name:17} between 0.1 and 0.9 at {share:.1%} of the pixels")
 
 # %% [markdown]
-# And which classes gain? Look at the table of IoU again. Disc and square gain most. They are wide, and
-# a small window saw nothing but a plain surface inside them. Star and ring gain less, or even lose.
-# They are thin: a small window sees enough of them already, and they suffer most when outlines are
-# drawn roughly.
+# So the encoder-decoder is unsure at several times as many pixels: the grey rims in the figure.
+#
+# Which classes gain by the encoder-decoder? Look at the last two columns of the table. Disc and
+# square gain most. They are wide, and a small window saw nothing but a plain surface deep inside
+# them. Star and ring don't gain. They are thin: a small window sees enough of them already, and
+# they suffer most when outlines are drawn roughly.
 
 # %% tags=["check"]
 assert where_after.sum() + what_after.sum() == (np.array(matrices[2]).sum() - np.trace(matrices[2]))
@@ -939,8 +944,8 @@ if ROOT == SHAPES and before:
 #
 # ??? question "1. Why not simply use four poolings, or five?"
 #
-#     The receptive field already covers the whole image with three. Each further pooling only makes
-#     the coarsest map coarser: 40 pixels would become 2 or 1.
+#     With three, the receptive field is already larger than the image. Each further pooling only
+#     makes the coarsest map coarser: 40 pixels, padded to 48 or 64, would become 3 or 2.
 #
 # ??? question "2. A decoder doubles a map with kernel 3 and stride 2. What would you look for?"
 #

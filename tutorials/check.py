@@ -89,16 +89,20 @@ def judge(name, checks, answers):
         if not path.is_file():
             return "untouched", f"there is no {show_path(path)}", ""
         try:
-            function = getattr(load(path), name)
+            module = load(path)
         except (Exception, SystemExit) as error:
             return "error", f"{show_path(path)} cannot be loaded:\n{explain(error, path)}", ""
+        if not hasattr(module, name):
+            return "error", f"{show_path(path)}: there is no function {name} in it", ""
+        function = getattr(module, name)
     view = getattr(checks, "view", lambda answer: answer)
     atol = getattr(checks, "ATOL", 1e-6)
     for what, make, think in checks.CASES:
         right = view(checks.expected(*fresh(make)))
         try:
+            given = fresh(make)
             with np.errstate(over="raise"):
-                answer = function(*fresh(make))
+                answer = function(*given)
         except NotImplementedError:
             where = show_path(path or EXERCISES / f"{name}.py")
             return "untouched", f"not begun: complete the function in {where}", ""
@@ -111,12 +115,27 @@ def judge(name, checks, answers):
                 hint for wrong, hint in checks.MISTAKES if same(wrong, make, answer, view, atol)
             ]
             return "wrong", f"Case: {what}.\n{problem}", (hints or [think])[0]
+        if not equal(given, fresh(make)):
+            said = f"Case: {what}.\nThe answer is right, but your function changed its arguments."
+            return (
+                "wrong",
+                said,
+                "Whoever calls it may need them again. Work on a copy: `x.copy()`.",
+            )
     return "right", checks.GOOD_FOR, ""
 
 
 def fresh(make):
     """New arguments, so that no call sees what another one changed."""
     return make() if callable(make) else copy.deepcopy(make)
+
+
+def equal(given, others):
+    """Whether arguments are still what they were; models and data sets are not compared."""
+    if isinstance(given, (list, tuple)):
+        pairs = zip(given, others, strict=False)
+        return len(given) == len(others) and all(equal(a, b) for a, b in pairs)
+    return not isinstance(given, np.ndarray) or np.array_equal(given, others, equal_nan=True)
 
 
 def same(wrong, make, answer, view, atol):

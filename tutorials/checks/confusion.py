@@ -57,6 +57,11 @@ CASES = [
         "`minlength` says how many counts it has to give.",
     ),
     (
+        "two maps of 20 x 20 pixels, all of class 0",
+        (np.zeros((20, 20), np.uint8), np.zeros((20, 20), np.uint8), 2),
+        "Of which type are your counts? One byte ends at 255.",
+    ),
+    (
         "uint8 maps of 21 classes, as masks of PASCAL VOC are read",
         (
             np.array([[0, 8, 12, 255], [13, 20, 15, 20]], np.uint8),

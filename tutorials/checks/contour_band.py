@@ -87,6 +87,14 @@ def rectangle(*boxes):
     return mask
 
 
+def view(answer):
+    """The answer, if it has the type that the exercise asks for."""
+    answer = np.asarray(answer)
+    if answer.dtype != bool:
+        raise ValueError(f"its dtype is {answer.dtype}, expected bool")
+    return answer
+
+
 CASES = [
     (
         "a rectangle of class 12 in the middle, width 1",
@@ -118,6 +126,11 @@ CASES = [
         ),
         "Labels are names: it only counts whether two are the same, not how large they are. Void "
         "is a label as any other here.",
+    ),
+    (
+        "three stripes with the labels 0, 1 and 2, width 1",
+        lambda: (rectangle((1, (0, 10), (5, 6)), (2, (0, 10), (6, 12))), 1),
+        "Labels are names. The mean of 0, 1 and 2 is 1, but not all of them are 1.",
     ),
 ]
 MISTAKES = [

@@ -105,6 +105,11 @@ CASES = [
         "out.",
     ),
     (
+        "a stride that leaves a larger rest: count_multiplications(10, 3, [(3, 2, 4)], [])",
+        (10, 3, [(3, 2, 4)], []),
+        "The kernel starts at 0, 2, 4 and 6. At 8 it would stick out, so there are 4 positions.",
+    ),
+    (
         "fully connected layers: count_multiplications(4, 2, [(2, 1, 6)], [10, 5])",
         (4, 2, [(2, 1, 6)], [10, 5]),
         "A fully connected layer has one weight for each pair of an input and a unit, and uses it "

@@ -51,6 +51,7 @@ def protected():
 
 
 SMALL = np.array([[[10, 20, 30], [40, 50, 60], [70, 80, 90]]], np.uint8)
+BLACK = np.array([[[10, 20, 30], [0, 0, 0], [70, 80, 90]]], np.uint8)
 LARGE = np.random.default_rng(8).integers(1, 255, (5, 7, 3), np.uint8)
 CASES = [
     (
@@ -59,6 +60,11 @@ CASES = [
         "`np.isin(labels, keep)` says for each pixel whether its label is one of `keep`. (`labels "
         "in keep` does not work for arrays.) The first pixel becomes [0, 0, 0, 0], the second "
         "[40, 50, 60, 255].",
+    ),
+    (
+        "the same with a black pixel in the object",
+        (BLACK, np.array([[0, 8, 8]], np.uint8), [8]),
+        "Only the labels decide what is transparent. A black pixel of the object is opaque.",
     ),
     (
         "an image of 5 x 7 pixels, labels 0 to 4, keep [1, 3]",

@@ -63,6 +63,14 @@ def arguments(height, width, *rest):
     return lambda: (image.copy(), *rest)
 
 
+def view(answer):
+    """The answer, if it has the type that the exercise asks for."""
+    answer = np.asarray(answer)
+    if answer.dtype != np.uint8:
+        raise ValueError(f"its dtype is {answer.dtype}, expected uint8")
+    return answer
+
+
 CASES = [
     (
         "the window of 5 around the pixel (9, 6) of an image of 16 x 12, far from the border",

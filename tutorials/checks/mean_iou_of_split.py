@@ -98,7 +98,7 @@ CASES = [
     ),
     (
         "one image, three classes: class 2 is predicted, but not there",
-        lambda: ([np.array([[0, 0, 1, 1]])], [np.array([[0, 2, 1, 1]])], 3),
+        lambda: ([np.array([[0, 0, 0, 1, 1]])], [np.array([[0, 2, 2, 1, 1]])], 3),
         "Class 2 has an IoU here: it has a union, and no hit.",
     ),
 ]

@@ -41,6 +41,14 @@ def choose(mask, height, width, place):
     return mask[rows][:, columns]
 
 
+def view(answer):
+    """The answer, if it has the type that the exercise asks for."""
+    answer = np.asarray(answer)
+    if answer.dtype != np.uint8:
+        raise ValueError(f"its dtype is {answer.dtype}, expected uint8")
+    return answer
+
+
 CASES = [
     (
         "[[0, 8], [12, 4]] to 4 x 4",

@@ -75,6 +75,16 @@ CASES = [
         "Here the last stride is complete: 8 / 2 is a whole number, and nothing is left over.",
     ),
     (
+        'a convolution of kernel 3 and stride 4, "same", on 9',
+        (9, [("down", 3, 4, "same")]),
+        "The kernel is centred at 0, 4 and 8. That makes ceil(9 / 4) positions.",
+    ),
+    (
+        'a convolution of kernel 3 and stride 4, "same", on 11',
+        (11, [("down", 3, 4, "same")]),
+        "The kernel is centred at 0, 4 and 8. That makes ceil(11 / 4) positions.",
+    ),
+    (
         'a transposed convolution of kernel 3 and stride 2, "valid", on 5',
         (5, [("up", 3, 2, "valid")]),
         "Where does the last of the five stamps begin, and where does it end?",

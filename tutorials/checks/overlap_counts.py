@@ -62,6 +62,11 @@ CASES = [
         "The first layer has seven outputs with counts; these are the inputs of the second.",
     ),
     (
+        "3 inputs, kernel 2 and stride 3, then kernel 2 and stride 1",
+        (3, [(2, 3), (2, 1)]),
+        "The first layer leaves gaps, with a count of 0. In the second, a gap adds nothing.",
+    ),
+    (
         "2 inputs, kernel 4 and stride 2, then kernel 3 and stride 2",
         (2, [(4, 2), (3, 2)]),
         "Each layer has its own kernel and stride, and begins with a new row of zeros.",

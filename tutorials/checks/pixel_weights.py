@@ -75,6 +75,12 @@ CASES = [
         "zero.",
     ),
     (
+        "a weight that looks like a class: [[0, 1, 1], [1, 2, 2]]",
+        (np.array([[[0, 1, 1], [1, 2, 2]]]),),
+        "The weight of class 0 is 2 here. Do you write the weights over the masks, and then look "
+        "for class 2? Write them into another array.",
+    ),
+    (
         "two masks, [[0, 0], [0, 1]] and [[0, 255], [2, 2]]",
         (np.array([[[0, 0], [0, 1]], [[0, 255], [2, 2]]]),),
         "Count over all masks together: N is 7, K is 3.",

@@ -17,7 +17,7 @@ def view(answer):
         text = source.name
         if isinstance(source.input, list):
             names = [tensor._keras_history.operation.name for tensor in source.input]
-            kind = "" if isinstance(source, layers.Concatenate) else type(source).__name__
+            kind = type(source).__name__.removeprefix("Concatenate")
             text = f"{kind}({', '.join(names)})"
         found.append(f"{decoder.name} reads {text}, {decoder.input.shape[-1]} channels")
     return "a network in which " + "; ".join(found)

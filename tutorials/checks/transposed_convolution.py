@@ -71,6 +71,16 @@ CASES = [
         lambda: (numbers(3, 2, 2), numbers(4, 4, 3, 2), 2),
         "Which axis of the kernel has as many entries as the output has channels?",
     ),
+    (
+        "3 x 2 pixels, kernel 3 x 3 of fractions, stride 1",
+        lambda: (numbers(3, 2, 1) / 4, numbers(3, 3, 1, 1) / 8, 1),
+        "Are your outputs whole numbers? An array of zeros for floats has to be one of floats.",
+    ),
+    (
+        "2 x 3 pixels, kernel 4 x 4, stride 3",
+        lambda: (numbers(2, 3, 2), numbers(4, 4, 1, 2), 3),
+        "The stamp of input (i, j) begins at row i * stride and column j * stride.",
+    ),
 ]
 MISTAKES = [
     (

@@ -93,6 +93,12 @@ CASES = [
         "On paper: 12, block 8, pooling 4, block 0. No pixel is left; an answer has no negative "
         "side.",
     ),
+    (
+        "14 pixels, depth 1",
+        (14, 1),
+        "On paper: 14, after the block 10, pooled 5, after the block 1, doubled 2, and the last "
+        "block has no room.",
+    ),
 ]
 MISTAKES = [
     (
