@@ -53,6 +53,14 @@ def end_left_out(mask, width):
     return band
 
 
+def negative_index(mask, width):
+    band = np.zeros(mask.shape, bool)
+    for i, j in np.ndindex(mask.shape):
+        square = mask[i - width : i + width + 1, j - width : j + width + 1]
+        band[i, j] = (square != mask[i, j]).any()
+    return band
+
+
 def side_of_width(mask, width):
     band = np.zeros(mask.shape, bool)
     for i, j in np.ndindex(mask.shape):
@@ -134,6 +142,11 @@ CASES = [
     ),
 ]
 MISTAKES = [
+    (
+        negative_index,
+        "At the border, `i - width` is negative, and NumPy counts a negative index from the end: "
+        "the slice is empty. Begin at `max(0, i - width)`.",
+    ),
     (
         inside_only,
         "One side only: you found the pixels with a smaller label near them. Those with a larger "

@@ -58,6 +58,11 @@ def normalisation_thawed(model, first):
     return flags(model, first, behind=True, inside=True, normalisation=True)
 
 
+def model_frozen_first(model, first):
+    model.trainable = False
+    return flags(model, first, behind=True, inside=True, whole=False)
+
+
 def named_block_only(model, first):
     return flags(model, first, behind=False, inside=True)
 
@@ -147,6 +152,11 @@ MISTAKES = [
         model_left_frozen,
         "The layers' flags are right, but the model's own is still False, and then nothing trains. "
         "Set the model's first (it sets all its layers'), then those of the layers.",
+    ),
+    (
+        model_frozen_first,
+        "Nothing trains: `model.trainable = False` stays, and while a model is frozen, Keras "
+        "ignores the flags of its layers. Set it to True first, then the flag of each layer.",
     ),
 ]
 READ = "Frozen first, fine-tuned next"

@@ -20,6 +20,10 @@ def twice_the_depth(size, depth):
     return -size % (2 * depth)
 
 
+def not_a_power(size, depth):
+    return -size % (2 ^ depth)
+
+
 def one_halving_too_few(size, depth):
     return -size % 2 ** (depth - 1)
 
@@ -38,9 +42,9 @@ def new_length(size, depth):
 
 CASES = [
     (
-        "a side of 39 pixels, halved 5 times",
-        (39, 5),
-        "Try by hand: which is the next length above 39 that can be halved five times, and how "
+        "a side of 133 pixels, halved 5 times",
+        (133, 5),
+        "Try by hand: which is the next length above 133 that can be halved five times, and how "
         "far is it?",
     ),
     (
@@ -73,6 +77,10 @@ MISTAKES = [
         twice_the_depth,
         "Multiples of 2 * depth: each halving divides what the one before has left. By how much do "
         "three halvings in a row divide?",
+    ),
+    (
+        not_a_power,
+        "In Python, `2 ^ depth` isn't a power: it compares bits. Write `2**depth`.",
     ),
     (
         one_halving_too_few,

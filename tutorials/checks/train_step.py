@@ -115,6 +115,7 @@ CASES = [
         f"one 1 x 1 convolution and SGD, on {BACKEND}",
         lambda: make(normalise=False, optimizer=keras.optimizers.SGD(0.5)),
         "Print the loss and the gradients: there is one gradient for each weight, of its shape. "
+        "(No gradients with TensorFlow? The model and the loss have to run inside the `with`.) "
         "The optimizer needs both lists in the same order.",
     ),
     (
