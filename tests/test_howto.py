@@ -127,6 +127,7 @@ def test_the_gradient_is_the_slope_of_the_loss_by_central_differences():
     mask = blocky_mask(6, 7, [0, 1, 2, VOID], block=2).astype("int32")
     assert (mask == VOID).any()
     gradient = ATTACK["gradient_of"](model)(image[None], mask[None])[0]
+    gradient = gradient / mask.size  # of the mean over the pixels
     # Small steps: a larger one would cross the kinks of ReLU and max-pooling.
     steps = np.eye(image.size, dtype="float32").reshape(-1, *image.shape) / 16  # (126, 6, 7, 3)
     up, down = (mean_loss(model, image + sign * steps, mask) for sign in (1, -1))
