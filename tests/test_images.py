@@ -541,3 +541,9 @@ def test_a_damaged_tiff_is_refused_without_a_word_of_its_decoder(tmp_path, capfd
             refused += 1
     assert refused > 3
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "float16", "bool"])
+def test_what_opencv_cannot_resize_is_refused_by_its_type(dtype):
+    with pytest.raises(ValueError, match=f"^image: found {dtype} .*of uint8, uint16, float32"):
+        resize_to_fit(np.zeros((4, 5), dtype), 8)

@@ -262,3 +262,8 @@ def test_cut_out_keeps_the_classes_that_are_asked_for():
                 if labels[row, column] not in keep:
                     expected[row, column] = 0
         assert np.array_equal(cut_out(image, labels, keep), expected)
+
+
+def test_an_empty_list_of_images_is_refused():
+    with pytest.raises(ValueError, match=r"^images: found an empty list, expected"):
+        predict_labels(build_unet(2, filters=2, depth=1), [])

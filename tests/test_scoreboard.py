@@ -39,6 +39,15 @@ def test_wrong_pixels_are_counted_one_by_one(folder, unet, tmp_path):
     assert row["seconds"] > 0
 
 
+def test_a_row_with_other_classes_starts_a_new_board(shapes, tmp_path):
+    for classes in (["disc", "square"], ["star", "ring"]):
+        folder = voc_seg.open_folder(shapes, classes=classes)
+        model = voc_seg.build_unet(3, filters=2, depth=1)
+        rows = add_row(f"5 {classes[0]}", model, folder, folder.ids("val"), 32, tmp_path)
+        assert [row["classes"][1:] for row in rows.values()] == [classes]
+        assert classes[1] in format_rows(rows)
+
+
 def test_the_multiplications_of_a_unet_are_those_on_paper(unet):
     # 6 x 6 pixels, two filters, then four on 3 x 3 positions, and up again.
     down = 36 * (9 * 3 * 2 + 9 * 2 * 2) + 9 * (9 * 2 * 4 + 9 * 4 * 4)

@@ -120,7 +120,7 @@ def judge(name, checks, answers):
             return (
                 "wrong",
                 said,
-                "Whoever calls it may need them again. Work on a copy: `x.copy()`.",
+                "The caller may need them again. Work on a copy: `x.copy()`.",
             )
     return "right", checks.GOOD_FOR, ""
 

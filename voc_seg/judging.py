@@ -153,9 +153,9 @@ def list_images(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             files = sorted(p for p in path.iterdir() if p.is_file())
             found = [p for p in files if p.suffix.lower() in ENDINGS]
-            if others := [p.name for p in files if p not in found]:
-                print(f"{path}: left out {', '.join(others[:3])}", end="", file=sys.stderr)
-                print(f" and {len(others) - 3} more" if others[3:] else "", file=sys.stderr)
+            others = len(files) - len(found)
+            if found and others:
+                print(f"{path}: left out what is no image, {others} of its files", file=sys.stderr)
         if not found:
             raise ValueError(f"{path}: holds no images; expected files with {', '.join(ENDINGS)}")
         images += found

@@ -33,7 +33,7 @@ def add_row(
     """Scores a model and adds its row to the scoreboard; an older row of that name is replaced.
 
     There is a board for each data set, number of classes and number of images. A row with other
-    classes starts the board anew, so rows that you cannot compare never share one. A patch
+    classes starts a new board, so rows that you cannot compare never share one. A patch
     classifier is scored by its dense network, which gives the same labels; counted and timed is its
     sliding window.
 
