@@ -365,11 +365,12 @@ def test_the_next_two_batches_are_prepared_before_they_are_asked_for():
     assert not folder.events["1"].is_set()  # someone who looks at one batch needs no other
     assert colour(dataset[1]) == 1
     assert folder.events["2"].wait(60) and folder.events["3"].wait(60)
-    assert colour(dataset[2]) == 2 and colour(dataset[3]) == 3
-    folder.events["1"].clear()
+    assert colour(dataset[2]) == 2
+    folder.events["1"].clear()  # before batch 3, which starts batch 1 of the next epoch
+    assert colour(dataset[3]) == 3
+    assert folder.events["1"].wait(60)  # in order across the end of the epoch
     dataset.on_epoch_end()
     assert colour(dataset[0]) == 0
-    assert folder.events["1"].wait(60)  # in order across the end of the epoch
 
 
 def test_the_first_batches_of_an_epoch_are_prepared_together():
