@@ -25,6 +25,16 @@ def padding_forgotten(kernel, size, stride, pad):
     return place(kernel, size, expected(kernel, size, stride, pad), lambda i, k: i * stride + k)
 
 
+def padded_on_the_left(kernel, size, stride, pad):
+    inputs = [np.pad(unit, (pad, 0)) for unit in np.eye(size)]
+    outputs = [np.convolve(padded, kernel[::-1], "valid") for padded in inputs]
+    return np.stack(outputs, axis=1)[::stride]
+
+
+def padding_in_the_matrix(kernel, size, stride, pad):
+    return expected(kernel, size + 2 * pad, stride, 0)
+
+
 def wrapped_around(kernel, size, stride, pad):
     matrix = expected(kernel, size, stride, pad)
     return place(kernel, size, matrix, lambda i, k: i * stride + k - pad, -size)
@@ -98,6 +108,16 @@ MISTAKES = [
         whole_numbers,
         "Fractions cut off: your matrix is an array of whole numbers. Make it without a dtype: "
         "np.zeros((M, size)).",
+    ),
+    (
+        padded_on_the_left,
+        "Padding on the left only: the signal gets zeros on either side, so the kernel fits more "
+        "often, and its last place sticks out on the right.",
+    ),
+    (
+        padding_in_the_matrix,
+        "The padding has columns of its own: drop them. The matrix is multiplied by x, which is "
+        "not padded.",
     ),
     (
         wrapped_around,

@@ -48,6 +48,11 @@ def without_biases(layers):
     return count(layers, biases=False)
 
 
+def frozen_normalisation(layers):
+    trainable = {"trainable": True}
+    return expected([x | trainable if x["kind"] == "normalisation" else x for x in layers])
+
+
 def bias_always(layers):
     return count(layers, biases="always")
 
@@ -122,6 +127,10 @@ MISTAKES = [
         without_biases,
         "The biases are missing: if `bias` is True, each filter has one number in addition to its "
         "kernel.",
+    ),
+    (
+        frozen_normalisation,
+        "A frozen normalisation is counted: `trainable` False holds for both kinds of layers.",
     ),
     (bias_always, "A bias where there is none: look at `bias`."),
     (

@@ -46,7 +46,8 @@ CASES = [
     (
         "a map of 2 rows and 3 columns with 4 channels, 5 outputs",
         (numbered(24, 5), 2, 3),
-        "The map is not square: which of its two sides comes first?",
+        "The map is not square: which of its two sides comes first? And it has 4 channels, not 3: "
+        "let their number follow from the shape of the weights.",
     ),
     (
         "a map of one place with 6 channels, 2 outputs",

@@ -54,6 +54,11 @@ def one_heap(probabilities, masks):
     return 1 - 2 * overlap.sum() / (predicted.sum() + true.sum())
 
 
+def without_background(probabilities, masks):
+    overlap, predicted, true = parts(probabilities, masks)
+    return 1 - np.mean((2 * overlap / (predicted + true))[1:][true[1:] > 0])
+
+
 def by_labels(probabilities, masks):
     return expected(np.eye(probabilities.shape[-1])[probabilities.argmax(axis=-1)], masks)
 
@@ -72,11 +77,11 @@ def batch(masks, num_classes):
 
 CASES = [
     (
-        "one image of 1 x 3 pixels, [[0, 1, 1]], with the probabilities (0.8, 0.2), (0.3, 0.7) and "
-        "(0.6, 0.4)",
-        (np.array([[[[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]]]), np.array([[[0, 1, 1]]])),
-        "By hand for class 0: I = 0.8, P = 0.8 + 0.3 + 0.6 = 1.7, T = 1. For class 1: I = 0.7 + "
-        "0.4, P = 1.3, T = 2.",
+        "one image of 1 x 3 pixels, [[0, 1, 1]], with the probabilities (0.9, 0.1), (0.3, 0.7) and "
+        "(0.9, 0.1)",
+        (np.array([[[[0.9, 0.1], [0.3, 0.7], [0.9, 0.1]]]]), np.array([[[0, 1, 1]]])),
+        "By hand for class 0: I = 0.9, P = 0.9 + 0.3 + 0.9 = 2.1, T = 1. For class 1: I = 0.7 + "
+        "0.1, P = 0.9, T = 2.",
     ),
     (
         "one image of 2 x 3 pixels, 3 classes, two of the pixels void",
@@ -124,6 +129,10 @@ MISTAKES = [
         one_heap,
         "All classes in one sum: the frequent classes then dominate. Compute Dice class by class, "
         "then take the mean.",
+    ),
+    (
+        without_background,
+        "The background is missing: class 0 is a class like any other in this mean.",
     ),
     (
         by_labels,

@@ -31,6 +31,11 @@ def void_as_background(truths, predictions, num_classes):
     return expected([np.where(t == VOID, 0, t) for t in truths], predictions, num_classes)
 
 
+def classes_of_the_truths(truths, predictions, num_classes):
+    drawn = np.unique(np.concatenate([truth[truth != VOID] for truth in truths]))
+    return np.mean(iou_from_confusion(total(truths, predictions, num_classes))[drawn])
+
+
 def accuracy(truths, predictions, num_classes):
     confusion = total(truths, predictions, num_classes)
     return np.trace(confusion) / confusion.sum()
@@ -118,6 +123,11 @@ MISTAKES = [
         absent_as_zero,
         "Absent counted as 0: a class that occurs nowhere in the split is not a class that the "
         "model missed. Leave it out of the mean.",
+    ),
+    (
+        classes_of_the_truths,
+        "Only the classes of the truths: a class that the model invents has a union, too, and an "
+        "IoU of 0. Only a class that is in neither has none.",
     ),
     (void_as_background, "Void became background: pixels without a label are judged."),
     (

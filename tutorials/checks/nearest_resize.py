@@ -12,6 +12,12 @@ def corners(mask, height, width):
     return choose(mask, height, width, lambda i, old, new: i * old // new)
 
 
+def rounded_up(mask, height, width):
+    return choose(
+        mask, height, width, lambda i, old, new: np.ceil((i + 0.5) * old / new).astype(int) - 1
+    )
+
+
 def rounded(mask, height, width):
     return choose(
         mask, height, width, lambda i, old, new: np.round((i + 0.5) * old / new - 0.5).astype(int)
@@ -71,10 +77,10 @@ CASES = [
         "has three rows and four columns.",
     ),
     (
-        "a mask of 6 x 6 pixels, all of them different, to 3 x 3",
-        (np.arange(36, dtype=np.uint8).reshape(6, 6), 3, 3),
-        "The centres of the new rows are at 1, 3 and 5 in old pixels, each just between two rows: "
-        "the one with the larger number has it.",
+        "a mask of 8 x 6 pixels, all of them different, to 2 x 3",
+        (np.arange(48, dtype=np.uint8).reshape(8, 6), 2, 3),
+        "The centres of the new columns are at 1, 3 and 5 in old pixels, each just between two "
+        "columns: the one with the larger number has it. The same goes for the rows, at 2 and 6.",
     ),
     (
         "a mask of 7 x 5 pixels with void to 16 x 12",
@@ -88,6 +94,11 @@ MISTAKES = [
         bilinear,
         "Bilinear: the result holds means of old values, classes that nobody has drawn. Every new "
         "pixel has to be a copy of one old pixel.",
+    ),
+    (
+        rounded_up,
+        "Rounded up: a centre just between two rows belongs to the one with the larger number, and "
+        "you take the smaller one. Cut the fraction off; then there is no 1 to subtract.",
     ),
     (
         rounded,

@@ -52,6 +52,10 @@ def up_to_the_largest(masks):
     return expected(masks) * len(set(labelled.tolist())) / (labelled.max() + 1)
 
 
+def whole_numbers(masks):
+    return expected(masks).astype(masks.dtype)
+
+
 def each_mask_alone(masks):
     return np.stack([expected(mask) for mask in masks])
 
@@ -97,6 +101,11 @@ CASES = [
     ),
 ]
 MISTAKES = [
+    (
+        whole_numbers,
+        "Fractions cut off: `np.zeros_like(masks)` makes whole numbers, like those of the masks. "
+        "Make yours with `np.zeros(masks.shape)`.",
+    ),
     (
         frequency,
         "Frequencies, not their inverse: your frequent class has the large weight. It is the rare "
