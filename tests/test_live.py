@@ -6,6 +6,7 @@ fail. Where the site is built, the figures are tested on its own pages as well.
 
 import base64
 import io
+import json
 import re
 import shutil
 
@@ -123,6 +124,19 @@ def test_the_engine_gives_the_probabilities_of_keras(kind, open_page, folder, tm
         sure = first - second > 2e-5
         assert sure.mean() > 0.9
         assert (found.argmax(-1) == expected.argmax(-1))[sure].all()
+
+
+def test_the_engine_runs_a_vgg_model_saved_by_0_1_0(open_page, folder, tmp_path):
+    # It turns the channels round with x[..., ::-1]; today it is keras.ops.flip.
+    configuration = (ROOT / "tests/saved_by_0_1_0/vgg_transfer.json").read_text("utf-8")
+    model = randomise(keras.saving.deserialize_keras_object(json.loads(configuration)), 0)
+    model.save(tmp_path / "model.keras")
+    page = open_page((folder / "index.html").as_uri())
+    image = random_images(20, 27)
+    found = run_in_page(page, tmp_path / "model.keras", image)
+    expected = predict(model, image[None].astype("float32"))[0]
+    assert np.ptp(expected, axis=(0, 1)).max() > 0.01
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_the_engine_runs_a_single_window(open_page, folder, tmp_path):
@@ -252,6 +266,7 @@ def save_foreign_models(path):
     models = {
         "other": keras.Model(inputs, keras.layers.LayerNormalization()(inputs)),
         "operation": keras.Model(inputs, keras.ops.add(inputs, inputs)),
+        "flip": keras.Model(inputs, keras.ops.flip(inputs, axis=1)),
         "two": keras.Model([inputs, others], keras.layers.Add()([inputs, others])),
         "wide": keras.Model(window, keras.layers.Dense(2)(keras.layers.Flatten()(window))),
     }
@@ -281,6 +296,7 @@ def test_a_bad_file_gets_one_sentence_that_says_what_is_wrong(folder, open_page,
     foreign = {
         "other.keras": "LayerNormalization",
         "operation.keras": "cannot run its layers keras.src.ops.numpy.Add",
+        "flip.keras": "another axis",
         "two.keras": "has 2 inputs",
         "wide.keras": "windows of 5 x 7; expected a square",
         "bfloat16.keras": "weights that are not floats of 16, 32 or 64 bits",

@@ -220,6 +220,8 @@ def weights_by_name(model):
     "name", ["patch_classifier", "dense", "encoder_decoder", "unet", "vgg_transfer"]
 )
 def test_a_model_saved_by_0_1_0_gives_the_same_probabilities(name, tmp_path):
+    if name == "vgg_transfer" and keras.backend.backend() == "torch":
+        pytest.skip("its x[..., ::-1] has never run on PyTorch")
     # A file as 0.1.0 wrote it: its configuration, and weights in the order of its layers.
     configuration = (SAVED_BY_0_1_0 / f"{name}.json").read_text(encoding="utf-8")
     old = keras.saving.deserialize_keras_object(json.loads(configuration))

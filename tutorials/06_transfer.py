@@ -312,7 +312,8 @@ def pixel_features(encoder):
     """(B, H, W, 3) RGB, 0..255 -> (B, H, W, C)."""
     photos = keras.Input((None, None, 3))
     offset = [-103.939, -116.779, -123.68]  # blue, green, red
-    x = keras.layers.Rescaling(1.0, offset)(photos[..., ::-1])
+    bgr = keras.ops.flip(photos, axis=-1)
+    x = keras.layers.Rescaling(1.0, offset)(bgr)
     last = [encoder.get_layer(f"block{b}_pool").input for b in BLOCKS]
     maps = keras.Model(encoder.inputs, last)(x)
     enlarged = [

@@ -20,6 +20,7 @@ live.engine = function () {
     CropLike: cropLike,
     Dense: dense,
     Flatten: flatten,
+    Flip: flip,
     GetItem: getItem,
     GlobalAveragePooling2D: globalAveragePooling2d,
     MaxPooling2D: maxPooling2d,
@@ -165,15 +166,25 @@ live.engine = function () {
     return y;
   }
 
-  // x[..., ::-1], a slice of the channels: how VGG's RGB becomes BGR.
+  // keras.ops.flip(x, axis=-1): how VGG's RGB becomes BGR.
+  function flip(layer, x) {
+    if (layer.config.axis !== -1) refuse(layer, "another axis");
+    return reverseChannels(x);
+  }
+
+  // x[..., ::-1]: the same, in models saved by voc_seg 0.1.
   function getItem(layer, x) {
-    const [height, width, channels] = x.shape;
     const [dots, slice, ...more] = Array.isArray(layer.key) ? layer.key : [];
     const { start, stop, step } = slice?.config ?? {};
     const reversed = step === -1 && start === null && stop === null;
     if (dots?.class_name !== "__ellipsis__" || !reversed || more.length) {
       refuse(layer, "other than [..., ::-1]");
     }
+    return reverseChannels(x);
+  }
+
+  function reverseChannels(x) {
+    const [height, width, channels] = x.shape;
     const y = newMap(height, width, channels);
     for (let i = 0; i < x.data.length; i += channels) {
       for (let c = 0; c < channels; c++) y.data[i + c] = x.data[i + channels - 1 - c];

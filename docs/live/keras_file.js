@@ -52,7 +52,7 @@ live.kerasFile = function () {
         kind: isKnown(layer) ? layer.class_name : `${layer.module}.${layer.class_name}`,
         config: layer.config,
         inputs: node ? tensors(node.args[0]) : [],
-        key: node?.args[1], // of x[..., ::-1]
+        key: node?.args[1], // of x[key]
         weights: layerWeights(weights, `${folder}vars/`),
         model: layer.class_name === "Functional" ? toModel(layer, weights, folder) : null,
       };
@@ -67,7 +67,8 @@ live.kerasFile = function () {
   // operation `add`, whose class is called Add as well.
   function isKnown({ module, class_name: kind, registered_name: registered }) {
     const ours = registered?.startsWith("voc_seg>");
-    return ours || module === "keras.layers" || kind === "Functional" || kind === "GetItem";
+    const operation = module === "keras.src.ops.numpy" && (kind === "Flip" || kind === "GetItem");
+    return ours || module === "keras.layers" || kind === "Functional" || operation;
   }
 
   // As Keras does it: BatchNormalization -> batch_normalization, Conv2D -> conv2d, ReLU -> re_lu.

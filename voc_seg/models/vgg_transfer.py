@@ -83,7 +83,7 @@ def build_vgg_transfer(
     # VGG16's preprocessing: RGB becomes BGR, and the means of ImageNet are
     # subtracted. A layer does it, because Keras' own function would give an
     # exported ONNX model a second input.
-    bgr = x[..., ::-1]
+    bgr = keras.ops.flip(x, axis=-1)
     minus = [-mean for mean in MEANS]
     x = layers.Rescaling(1.0, offset=minus, name="subtract_means")(bgr)
     # For each block i: (B, H / 2^(i - 1), W / 2^(i - 1), C_i)
