@@ -463,6 +463,22 @@ def test_a_painted_answer_is_scored_as_by_scikit_learn(open_figure):
         page.locator(".live-pointable").press(key)
     answer[7:10, 7:10] = 1
     check(mask, answer)
+    page.locator(".live-pointable").press("ArrowRight")
+    assert said(page).startswith("Row 8, column 9: ")
+    page.locator(".live-pointable").press("Control+ArrowRight")  # the browser's
+    assert said(page).startswith("Row 8, column 9: ")
+    page.get_by_label("erases").click()
+    point(page, "Your answer", 8, 8, shape, press=False)
+    page.mouse.down(button="right")  # opens a menu, and doesn't paint
+    point(page, "Your answer", 8, 14, shape, press=False)
+    page.mouse.up(button="right")
+    page.keyboard.press("Escape")
+    page.mouse.move(0, 0)
+    page.mouse.down()  # a drag that begins elsewhere doesn't paint
+    point(page, "Your answer", 8, 8, shape, press=False)
+    point(page, "Your answer", 8, 14, shape, press=False)
+    page.mouse.up()
+    check(mask, answer)
     page.get_by_label(things["names"][0]).click()
     check(things["masks"][0], np.ones(shape))
     assert not page.requests
@@ -640,4 +656,8 @@ def test_clicks_teach_what_scikit_learn_learns_from_them(open_figure):
     assert (pixels_of(page, "Click here") == images[0]).all()
     point(page, "Click here", row, column, shape)  # one class is the answer to everything
     assert (shown("pretrained encoder") == masks[0, row, column]).all()
+    for _ in range(2):  # a key that was pressed before is up again
+        page.get_by_role("button", name="Remove all").click()
+        page.locator(".live-pointable").press("Enter")
+        assert not np.isnan(bars_of(page)).any()
     assert not page.requests

@@ -267,9 +267,12 @@ def save_foreign_models(path):
         "other": keras.Model(inputs, keras.layers.LayerNormalization()(inputs)),
         "operation": keras.Model(inputs, keras.ops.add(inputs, inputs)),
         "flip": keras.Model(inputs, keras.ops.flip(inputs, axis=1)),
+        "constant": keras.Model(inputs, 2.0 * inputs),
         "two": keras.Model([inputs, others], keras.layers.Add()([inputs, others])),
         "wide": keras.Model(window, keras.layers.Dense(2)(keras.layers.Flatten()(window))),
     }
+    oblong = keras.Input((40, 30, 3))
+    models["oblong"] = keras.Model(oblong, keras.layers.Conv2D(2, 1)(oblong))
     small = keras.layers.Conv2D(2, 1, dtype="bfloat16")
     models["bfloat16"] = keras.Model(inputs, small(inputs))
     for name, model in models.items():
@@ -297,6 +300,8 @@ def test_a_bad_file_gets_one_sentence_that_says_what_is_wrong(folder, open_page,
         "other.keras": "LayerNormalization",
         "operation.keras": "cannot run its layers keras.src.ops.numpy.Add",
         "flip.keras": "another axis",
+        "constant.keras": "multiply reads something that is not a tensor",
+        "oblong.keras": "takes images of 40 x 30 pixels only",
         "two.keras": "has 2 inputs",
         "wide.keras": "windows of 5 x 7; expected a square",
         "bfloat16.keras": "weights that are not floats of 16, 32 or 64 bits",
@@ -324,6 +329,52 @@ def test_a_bad_file_gets_one_sentence_that_says_what_is_wrong(folder, open_page,
     page.get_by_text("Found 2 photographs and 0 other files; expected one model").wait_for()
     choose(page, tmp_path / "good.keras", tmp_path / "photo.png")  # and the page still works
     check_answer(page, tmp_path / "good.keras", tmp_path / "photo.png")
+
+
+def test_a_model_of_a_fixed_size_sees_images_of_that_size(folder, open_page, tmp_path):
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((24, 24, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 5, padding="same")(inputs))
+    model.save(tmp_path / "fixed.keras")
+    photo = random_images(60, 45)
+    write_image(tmp_path / "photo.png", photo)
+    page = open_page((folder / "index.html").as_uri())
+    choose(page, tmp_path / "fixed.keras", tmp_path / "photo.png")
+    page.get_by_text("photo.png, seen at 24 pixels").wait_for()
+    (labels,) = predict_labels(model, [photo], 24)
+    _, picture = shares(page)
+    assert (picture == palette()[labels]).all(-1).mean() >= 0.999
+
+
+def test_a_photo_that_leaves_the_canvas_empty_is_too_large(folder, open_page, tmp_path):
+    page = open_page((folder / "index.html").as_uri())
+    write_image(tmp_path / "photo.png", random_images(20, 30))
+    # As Safari does it, above 16 megapixels: no error, but nothing is drawn.
+    page.evaluate("""() => {
+      CanvasRenderingContext2D.prototype.getImageData = (x, y, w, h) => new ImageData(w, h);
+    }""")
+    choose(page, photo=tmp_path / "photo.png")
+    page.get_by_text("photo.png: has 30 x 20 pixels, more than this browser can draw.").wait_for()
+
+
+def test_the_inputs_name_the_files_after_a_drop_and_a_cancelled_dialog(folder, open_page, tmp_path):
+    page = open_page((folder / "index.html").as_uri())
+    random_model("u-net", 0).save(tmp_path / "best.keras")
+    choose(page, tmp_path / "best.keras")
+    page.get_by_text("Now choose a photograph").wait_for()
+    files = """() => [...document.querySelectorAll("input[type=file]")].map(
+      (input) => [...input.files].map((file) => file.name))"""
+    assert page.evaluate(files) == [["best.keras"], []]
+    page.evaluate("""() => {
+      const input = document.querySelector("[data-choose=model]");
+      input.value = ""; // what opening the dialog does
+      input.dispatchEvent(new Event("cancel"));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["?"], "dropped.png", { type: "image/png" }));
+      document.querySelector("[data-live]").dispatchEvent(new DragEvent("drop", { dataTransfer }));
+    }""")
+    page.get_by_text("dropped.png: is not an image").wait_for()
+    assert page.evaluate(files) == [["best.keras"], ["dropped.png"]]
 
 
 def test_the_playground_works_by_keyboard_and_offers_its_own_photograph(folder, served, open_page):

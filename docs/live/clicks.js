@@ -187,7 +187,9 @@ live.clicks = async function (figure) {
     if (pressed) say(`Row ${row}, column ${column} is ${name ?? "void, so it teaches nothing"}.`);
     else status.textContent = `Row ${row}, column ${column}.`;
   }
-  photos[0].box.addEventListener("pointerup", () => (down = false));
+  for (const end of ["lostpointercapture", "keyup"]) {
+    photos[0].box.addEventListener(end, () => (down = false));
+  }
 
   function frame() {
     const [row, column] = state.at;

@@ -73,7 +73,7 @@ live.engine = function () {
     return model.layers.flatMap((layer) => (layer.model ? allLayers(layer.model) : [layer]));
   }
 
-  // Throws unless the engine knows every layer, and every layer has its weights.
+  // Throws unless the engine knows every layer, and every weight is a finite number.
   function check(model) {
     const layers = allLayers(model).filter(({ kind }) => kind !== "InputLayer");
     const unknown = layers.map(({ kind }) => kind).filter((kind) => !Object.hasOwn(LAYERS, kind));
@@ -99,7 +99,11 @@ live.engine = function () {
     if (!(height * width * channels <= MOST)) {
       throw new Error(`it needs a map of ${height} x ${width} x ${channels} numbers, too many here`);
     }
-    return { shape: [height, width, channels], data: new Float32Array(height * width * channels) };
+    try {
+      return { shape: [height, width, channels], data: new Float32Array(height * width * channels) };
+    } catch {
+      throw new Error("it needs more memory than this browser gives a page");
+    }
   }
 
   // A layer's weights, after a comparison with the shape that they must have.
@@ -302,6 +306,7 @@ live.engine = function () {
     const [height, width, channels] = x.shape;
     const [rows, top] = windows(height, pool[0], strides[0], 1, padding);
     const [columns, left] = windows(width, pool[1], strides[1], 1, padding);
+    if (rows < 1 || columns < 1) refuse(layer, `a map of only ${height} x ${width}`);
     const y = newMap(rows, columns, channels);
     let out = 0;
     for (let row = 0; row < rows; row++) {

@@ -21,6 +21,7 @@ live.field = async function (figure) {
   const image = { shape: original.shape, data: original.data.slice() }; // with the paint on it
   const painted = new Uint8Array(height * width);
   let brush = []; // its frame, once the reader points at the image
+  let report = ""; // what the last stroke, or the last race, showed
   let race = 0; // the number of the last race; paint stops it
 
   // ------------------------------------------------------------------------------ the network
@@ -72,6 +73,9 @@ live.field = async function (figure) {
     photo.frame([pin[0] - radius, pin[1] - radius, side, side], [...pin, 1, 1], ...brush);
   }
 
+  const inLargeFrame = (row, column) =>
+    Math.max(Math.abs(row - pin[0]), Math.abs(column - pin[1])) <= radius;
+
   // After each stroke: the one pass again. What the windows said is no longer about this image.
   function answer() {
     race += 1;
@@ -84,21 +88,26 @@ live.field = async function (figure) {
     bars.set(now, (p, i) => `${percent(p)} %, was ${percent(before[i])}`);
 
     const change = Math.max(...now.map((p, i) => Math.abs(p - before[i])));
-    const inside = painted.filter((is, i) => {
-      const [row, column] = [Math.floor(i / width), i % width];
-      return is && Math.abs(row - pin[0]) <= radius && Math.abs(column - pin[1]) <= radius;
-    }).length;
+    const inside = painted.filter(
+      (is, i) => is && inLargeFrame(Math.floor(i / width), i % width),
+    ).length;
     const total = painted.filter((is) => is).length;
-    status.textContent = total
+    report = total
       ? `${total} pixels are painted, ${inside} of them in the large frame. The largest change ` +
         `of the pinned pixel's probabilities is ${inWords(change)}.`
       : `The small frame is the pinned pixel: row ${pin[0]}, column ${pin[1]}. The large frame is ` +
         `its receptive field.`;
+    status.textContent = report;
   }
 
   function point(row, column, pressed) {
     brush = [[row - BRUSH, column - BRUSH, 2 * BRUSH + 1, 2 * BRUSH + 1]];
-    if (!pressed) return drawPhoto();
+    if (!pressed) {
+      drawPhoto();
+      const where = inLargeFrame(row, column) ? "inside" : "outside";
+      status.textContent = `Row ${row}, column ${column}, ${where} the large frame. ${report}`;
+      return;
+    }
     for (let y = Math.max(row - BRUSH, 0); y <= Math.min(row + BRUSH, height - 1); y++) {
       for (let x = Math.max(column - BRUSH, 0); x <= Math.min(column + BRUSH, width - 1); x++) {
         image.data.set(PAINT, 3 * (y * width + x));
@@ -130,10 +139,11 @@ live.field = async function (figure) {
       drawMap(slide, "Window by window", slow, row, total);
       if (row < height) return requestAnimationFrame(step);
       const difference = Math.max(...slow.map((p, i) => Math.abs(p - answers[i])));
-      status.textContent =
+      report =
         `One pass took ${time.toFixed(1)} ms, ${height * width} windows took ` +
         `${total.toFixed(0)} ms. The largest difference of a probability is ` +
         `${inWords(difference)}.`;
+      status.textContent = report;
     };
     step();
   }

@@ -9,7 +9,7 @@ live.judge = function (figure) {
   const [, height, width] = masks.shape;
   const VOID = 255;
   const RADIUS = 1; // the brush covers 3 x 3 pixels
-  const state = { mask: null, painted: null, preset: null, brush: 1, last: null };
+  const state = { mask: null, painted: null, preset: null, brush: 1, last: null, scores: "" };
 
   // What a pixel can be.
   const KINDS = {
@@ -63,6 +63,8 @@ live.judge = function (figure) {
     canvas.frame([row - RADIUS, column - RADIUS, 2 * RADIUS + 1, 2 * RADIUS + 1]);
     if (!pressed) {
       state.last = null;
+      const { text } = KINDS[kindOf(row * width + column)];
+      status.textContent = `Row ${row}, column ${column}: ${text}. ${state.scores}`;
       return;
     }
     const [fromRow, fromColumn] = state.last ?? [row, column];
@@ -111,9 +113,10 @@ live.judge = function (figure) {
         shown.map(({ colour }) => colour),
       ),
     );
-    status.textContent =
+    state.scores =
       `IoU = ${TP} / (${TP} + ${FP} + ${FN}) = ${values[0].toFixed(3)}, ` +
       `Dice ${values[1].toFixed(3)}, accuracy ${values[2].toFixed(3)}.`;
+    status.textContent = state.scores;
   }
 
   function choose(i) {

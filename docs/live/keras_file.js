@@ -51,7 +51,7 @@ live.kerasFile = function () {
         name: layer.name,
         kind: isKnown(layer) ? layer.class_name : `${layer.module}.${layer.class_name}`,
         config: layer.config,
-        inputs: node ? tensors(node.args[0]) : [],
+        inputs: node ? tensors(node.args[0], layer.name) : [],
         key: node?.args[1], // of x[key]
         weights: layerWeights(weights, `${folder}vars/`),
         model: layer.class_name === "Functional" ? toModel(layer, weights, folder) : null,
@@ -78,9 +78,13 @@ live.kerasFile = function () {
   }
 
   // The tensors that a layer reads, one or a list of them, as [[name of a layer, which output]].
-  function tensors(argument) {
+  function tensors(argument, name) {
     const list = Array.isArray(argument) ? argument : [argument];
-    return list.map(({ config }) => [config.keras_history[0], config.keras_history[2]]);
+    return list.map((tensor) => {
+      const history = tensor?.config?.keras_history;
+      if (!history) throw new Error(`its layer ${name} reads something that is not a tensor`);
+      return [history[0], history[2]];
+    });
   }
 
   // ["image", 0, 0], or a list of such, -> [["image", 0]].

@@ -197,18 +197,21 @@ live.kit = function () {
       point(...at, pressed);
     };
     const onPointer = (event) => {
+      if (!event.isPrimary) return; // a second finger
       const { left, top, width: w, height: h } = box.getBoundingClientRect();
       const [x, y] = [(event.clientX - left) / w, (event.clientY - top) / h];
-      move(y * height, x * width, event.buttons > 0);
+      move(y * height, x * width, box.hasPointerCapture(event.pointerId));
     };
     box.tabIndex = 0;
     box.classList.add("live-pointable");
     box.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return;
       box.setPointerCapture(event.pointerId); // a drag may leave the picture
       onPointer(event);
     });
     box.addEventListener("pointermove", onPointer);
     box.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
       const arrow = ARROWS[event.key];
       const press = event.key === "Enter" || event.key === " ";
       if (!arrow && !press) return;

@@ -6,7 +6,7 @@ var live = window.live || {};
 live.playground = function (figure) {
   const { colour } = live.photo();
   const SHOWN = 1200; // pixels; the longest side of a canvas
-  const state = { photo: null, model: null, worker: null };
+  const state = { photo: null, model: null, worker: null, address: null };
   const chosen = { photo: null, model: null }; // what was chosen last; it may still be read
 
   // ------------------------------------------------------------------------- what the reader sees
@@ -78,11 +78,22 @@ live.playground = function (figure) {
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0);
     bitmap.close();
+    let data = [];
     try {
-      return { height, width, data: context.getImageData(0, 0, width, height).data };
-    } catch {
+      data = context.getImageData(0, 0, width, height).data;
+    } catch {} // too large for this browser; Safari doesn't throw, its canvas stays empty
+    canvas.width = canvas.height = 0; // gives the memory back
+    if (data[3] !== 255) {
       throw new Error(`has ${width} x ${height} pixels, more than this browser can draw`);
     }
+    return { height, width, data };
+  }
+
+  // The input of a kind names its file, also after a drop, and after a dialog that was cancelled.
+  function showName(kind) {
+    const list = new DataTransfer();
+    if (chosen[kind] instanceof File) list.items.add(chosen[kind]);
+    find(`[data-choose="${kind}"]`).files = list.files;
   }
 
   // -> whether the file could be read.
@@ -91,6 +102,7 @@ live.playground = function (figure) {
     stop(); // now, so that an old answer is never shown beside a new file
     state[kind] = null;
     chosen[kind] = file;
+    showName(kind);
     say(`Reading ${name} ...`);
     let content;
     try {
@@ -125,6 +137,7 @@ live.playground = function (figure) {
 
   function stop() {
     state.worker?.terminate();
+    URL.revokeObjectURL(state.address);
     state.worker = null;
     progress.hidden = true;
     result.hidden = true;
@@ -143,8 +156,8 @@ live.playground = function (figure) {
     progress.value = 0;
     const parts = ["kerasFile", "engine", "photo"].map((name) => `live.${name} = ${live[name]};`);
     const source = `"use strict"; const live = {}; ${parts.join("\n")} (${work})();`;
-    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    const worker = new Worker(address);
+    state.address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const worker = new Worker(state.address);
     state.worker = worker;
     worker.onmessage = ({ data: message }) => {
       if (message.progress !== undefined) {
@@ -152,7 +165,6 @@ live.playground = function (figure) {
         progress.value = message.progress;
         return;
       }
-      URL.revokeObjectURL(address);
       stop();
       if (message.error) say(`${model.name}: ${message.error}.`, true);
       else if (!photo) say(`${describe(model, message)} Now choose a photograph.`);
@@ -160,7 +172,6 @@ live.playground = function (figure) {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      URL.revokeObjectURL(address);
       stop();
       say(`${model.name}: cannot be run (${event.message}).`, true);
     };
@@ -184,8 +195,11 @@ live.playground = function (figure) {
         throw new Error("it does not label the pixels of an RGB image");
       }
       const windows = model.layers.some(({ kind }) => kind === "Flatten"); // a patch classifier
-      const dense = windows ? toDense(model) : model;
-      return { model: dense, classes: remembered(classes, members), size };
+      const known = remembered(classes, members);
+      if (windows) return { model: toDense(model), classes: known, size };
+      const [height, width] = sides; // null where the model takes images of any size
+      if (height !== width) throw new Error(`it takes images of ${height} x ${width} pixels only`);
+      return { model, classes: known, size: height ?? size };
     }
 
     // The classes as a list of {name, value, members}, or null if the model knows none.
@@ -320,6 +334,7 @@ live.playground = function (figure) {
 
   for (const input of panel.querySelectorAll("input")) {
     input.addEventListener("click", () => (input.value = "")); // a new file of the same name counts
+    input.addEventListener("cancel", () => showName(input.dataset.choose));
     input.addEventListener("change", () => choose(input.dataset.choose, input.files[0]));
   }
   figure.addEventListener("dragover", (event) => {

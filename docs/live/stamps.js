@@ -6,7 +6,7 @@ live.stamps = function (figure) {
   const kit = live.kit();
   const state = { kernel: 3, stride: 2, row: 1, column: 1 };
 
-  // As many inputs along a side as make about 16 outputs, so that the numbers stay readable.
+  // As many inputs along a side as make 10 to 18 outputs, so that the numbers stay readable.
   const inputsFor = (stride) => Math.ceil(8 / stride) + 2;
 
   // Each input of a square puts down a kernel of ones: the sums, row by row.
