@@ -601,7 +601,7 @@ def test_a_folder_of_images_is_predicted_and_one_class_is_cut_out(run, shapes, t
     (photos / "notes.txt").write_text("not an image")
     arguments = ["predict", run / "best.keras", photos, "--out", out, "--cutout"]
     main([str(word) for word in [*arguments, "--keep", "ring,star"]])
-    assert f"{photos}: left out what is no image, 1 of its files\n" in capsys.readouterr().err
+    assert f"{photos}: skipped 1 of 4 files (not images)\n" in capsys.readouterr().err
     for i in range(3):
         mask = np.array(Image.open(out / f"{i}.png"))
         alpha = np.array(Image.open(out / f"{i}_cutout.png"))[..., 3]

@@ -155,7 +155,9 @@ def list_images(paths: Sequence[Path]) -> list[Path]:
             found = [p for p in files if p.suffix.lower() in ENDINGS]
             others = len(files) - len(found)
             if found and others:
-                print(f"{path}: left out what is no image, {others} of its files", file=sys.stderr)
+                print(
+                    f"{path}: skipped {others} of {len(files)} files (not images)", file=sys.stderr
+                )
         if not found:
             raise ValueError(f"{path}: holds no images; expected files with {', '.join(ENDINGS)}")
         images += found
