@@ -413,6 +413,16 @@ def test_predictions_overwrite_neither_images_nor_each_other(run, shapes, tmp_pa
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"x.png", "x_overlay.png"}
 
 
+def test_predictions_respect_systems_that_ignore_case(run, tmp_path, capsys):
+    # There IMG.PNG and IMG.png are two names of one file, as a hard link's are here.
+    photo, other = tmp_path / "IMG.PNG", tmp_path / "img.jpg"
+    for path in (photo, other):
+        Image.new("RGB", (8, 8)).save(path)
+    os.link(photo, tmp_path / "IMG.png")
+    refused(["predict", run / "best.keras", photo, "--out", tmp_path], capsys, tmp_path / "IMG.png")
+    refused(["predict", run / "best.keras", photo, other, "--out", tmp_path / "out"], capsys, other)
+
+
 def test_a_broken_photo_among_good_ones(run, shapes, tmp_path, capsys):
     good, bad = first(shapes, "JPEGImages"), tmp_path / "bad.jpg"
     bad.write_bytes(good.read_bytes()[:300])

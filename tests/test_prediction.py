@@ -264,6 +264,13 @@ def test_cut_out_keeps_the_classes_that_are_asked_for():
         assert np.array_equal(cut_out(image, labels, keep), expected)
 
 
+def test_cut_out_refuses_names():
+    image, labels = random_images(4, 6), np.ones((4, 6), np.uint8)
+    for keep in (["cat"], "cat", [1.5], {1}):
+        with pytest.raises(ValueError, match=r"^keep: found .*expected class indices"):
+            cut_out(image, labels, keep)
+
+
 def test_an_empty_list_of_images_is_refused():
     with pytest.raises(ValueError, match=r"^images: found an empty list, expected"):
         predict_labels(build_unet(2, filters=2, depth=1), [])

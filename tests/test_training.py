@@ -407,6 +407,32 @@ def test_a_saved_run_does_not_count_as_compiled(unet_run, shapes, tmp_path):
         assert settings["learning_rate"] == 1e-3  # not what is left of the run's cosine
 
 
+def test_a_model_that_train_has_compiled_does_not_count_as_compiled(shapes, tmp_path, monkeypatch):
+    model, *data = ingredients(shapes)
+    train(model, *data, tmp_path / "first", epochs=1, loss=cross_entropy_and_dice)
+    assert not model.compiled
+    train(model, *data, tmp_path / "second", epochs=2)  # the same model, in a notebook
+    settings = json.loads((tmp_path / "second/settings.json").read_text())
+    assert settings["learning_rate"] == 1e-3 and settings["loss"] == "cross_entropy"
+    rates = read(tmp_path / "second")["learning_rate"]
+    np.testing.assert_allclose(rates, [5e-4, 0], atol=1e-9)
+    with monkeypatch.context() as patch:
+        kill_in_epoch_2(patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(model, *data, tmp_path / "third", epochs=2)
+    train(model, *data, tmp_path / "third", epochs=2, resume=True)
+    assert len(read(tmp_path / "third")["learning_rate"]) == 2
+
+
+def test_a_model_that_you_compiled_stays_compiled_as_it_was(shapes, tmp_path):
+    model, *data = ingredients(shapes)
+    mine = keras.optimizers.SGD(0.01)
+    model.compile(mine, cross_entropy_and_dice)
+    train(model, *data, tmp_path / "run", epochs=1, learning_rate=1e-3)
+    assert model.compiled and model.optimizer is mine
+    assert model.loss is cross_entropy_and_dice
+
+
 def test_a_model_trained_with_a_loss_of_your_own_is_loaded_and_resumed_without_it(
     shapes, tmp_path, monkeypatch
 ):
@@ -620,6 +646,12 @@ def test_resuming_without_a_run_is_refused_and_leaves_nothing_behind(shapes, tmp
     with pytest.raises(FileNotFoundError, match=r"run: holds no run to resume"):
         run(shapes, "unet", out, resume=True)
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_that_ended_before_its_first_epoch_does_not_block_its_folder(shapes, tmp_path):
+    (tmp_path / "settings.json").write_text("{}")
+    run(shapes, "unet", tmp_path)
+    assert (tmp_path / "best.keras").is_file()
 
 
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(shapes, tmp_path):

@@ -141,7 +141,10 @@ def add_train(subparsers: Any) -> None:
     )
     sub.add_argument("--epochs", **number(1, None, 10**6), help="default: 20")
     sub.add_argument(
-        "--learning-rate", type=rate, metavar="R", help="at the beginning; default: 0.001"
+        "--learning-rate",
+        type=rate,
+        metavar="R",
+        help="at the beginning; default: 0.001, with --fine-tune-from 0.0001",
     )
     sub.add_argument(
         "--loss",

@@ -110,7 +110,7 @@ def check_run(out: Path, resume: bool) -> None:
     """
     found = [path.name for path in out.iterdir()] if out.is_dir() else []
     found = [name for name in found if not name.startswith((".writing-", "writing-", ".lock"))]
-    if found and not resume:
+    if found not in ([], ["settings.json"]) and not resume:  # this alone: not an epoch was done
         raise FileExistsError(f"{out}: is not empty; give another folder, or resume its run")
     if resume and "settings.json" not in found:
         raise FileNotFoundError(

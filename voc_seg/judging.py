@@ -179,16 +179,20 @@ def check_results(options: Namespace, endings: Sequence[str]) -> None:
     check_target(options.out, inputs)
     # Each path is followed once: a folder may hold thousands of images.
     taken = {real_path(path) for path in inputs}
-    sources: dict[Path, Path] = {}
+    # macOS and memory sticks take IMG.PNG and IMG.png for the same file.
+    files = {(path.stat().st_dev, path.stat().st_ino) for path in inputs}
+    sources: dict[str, Path] = {}
     for path in options.images:
         for ending in endings:
             target = options.out / f"{path.stem}{ending}.png"
             real = real_path(target)
-            if real in taken:
+            same = real.exists() and (real.stat().st_dev, real.stat().st_ino) in files
+            if real in taken or same:
                 raise ValueError(f"{target}: would be overwritten; expected another path")
-            if real in sources:
+            name = str(real).casefold()
+            if name in sources:
                 raise ValueError(
-                    f"{path}: its results would overwrite those of {sources[real]}; "
+                    f"{path}: its results would overwrite those of {sources[name]}; "
                     "predict images of the same name one at a time, into different --out"
                 )
-            sources[real] = path
+            sources[name] = path

@@ -283,7 +283,8 @@ def cut_out(image: np.ndarray, labels: np.ndarray, keep: Sequence[int] | None = 
         (H, W, 4) uint8, RGBA: transparent, and black, where nothing is kept.
 
     Raises:
-        ValueError: the sizes of image and label map differ, or the image is not uint8 RGB.
+        ValueError: the sizes of image and label map differ, the image is not uint8 RGB, or `keep`
+            holds something else than class indices, such as names.
 
     Examples:
         >>> import numpy as np
@@ -297,6 +298,11 @@ def cut_out(image: np.ndarray, labels: np.ndarray, keep: Sequence[int] | None = 
         raise ValueError(
             f"labels: found {labels.dtype} {labels.shape}, expected integers {image.shape[:2]} as "
             "the image"
+        )
+    if keep is not None and np.size(keep) and np.asarray(keep).dtype.kind not in "iu":
+        raise ValueError(
+            f"keep: found {keep!r}, expected class indices such as [1]; those of a list of names "
+            "are names.index('cat'), ..."
         )
     kept = labels != 0 if keep is None else np.isin(labels, keep)
     alpha = np.where(kept, 255, 0).astype(np.uint8)  # (H, W)

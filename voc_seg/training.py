@@ -3,10 +3,11 @@
 What a run saves, and how a killed one continues, is in `checkpoints.py`.
 """
 
+import contextlib
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def train(
         "batches": len(training),
         "validate_every": validate_every,
     }
-    with lock_folder(out):
+    with lock_folder(out), as_compiled(model):
         check_run(out, resume)
         if resume:
             check_settings(out, settings)
@@ -251,6 +252,18 @@ def train(
         best = load_model(out / "best.keras")
         draw(best, validation, history, out)
     return best, history
+
+
+@contextlib.contextmanager
+def as_compiled(model: keras.Model) -> Iterator[None]:
+    """Leaves a model compiled as it was before, so that what we compile never counts as yours."""
+    before = dict(model._compile_config.config) if model.compiled else None
+    try:
+        yield
+    finally:
+        model.compiled = False
+        if before is not None:
+            model.compile(**before)
 
 
 def compile_arguments(model: keras.Model, loss: Any, optimizer: Any) -> dict[str, Any]:
