@@ -26,6 +26,7 @@ from voc_seg import (
     compile_model,
     cross_entropy_and_dice,
     get_classes,
+    load_segmenter,
     open_folder,
     pretrain_encoder,
     to_dense,
@@ -422,6 +423,24 @@ def test_a_model_that_train_has_compiled_does_not_count_as_compiled(shapes, tmp_
             train(model, *data, tmp_path / "third", epochs=2)
     train(model, *data, tmp_path / "third", epochs=2, resume=True)
     assert len(read(tmp_path / "third")["learning_rate"]) == 2
+
+
+def test_a_loaded_model_in_float16_gets_its_loss_scaled(shapes, tmp_path):
+    _, *data = ingredients(shapes)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        ingredients(shapes)[0].save(tmp_path / "half.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model = load_segmenter(tmp_path / "half.keras")
+    optimizers = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: optimizers.append(model.optimizer)
+    )
+    train(model, *data, tmp_path / "run", epochs=1, callbacks=[look])
+    (optimizer,) = optimizers
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert isinstance(optimizer.inner_optimizer, keras.optimizers.Adam)
 
 
 def test_a_model_that_you_compiled_stays_compiled_as_it_was(shapes, tmp_path):

@@ -225,6 +225,9 @@ def train(
             if rate is not None and not constant:
                 rate = keras.optimizers.schedules.CosineDecay(rate, length * len(training))
             fresh = fresh_optimizer(arguments["optimizer"], rate)
+            if any(layer.compute_dtype == "float16" for layer in model._flatten_layers()):
+                # Keras does it by itself, but not for a model that was loaded.
+                fresh = keras.optimizers.LossScaleOptimizer(fresh)
             for metric in arguments["metrics"]:  # the first epoch must not see the stage before
                 if isinstance(metric, keras.metrics.Metric):
                     metric.reset_state()
