@@ -61,7 +61,7 @@ def check_target(path: Path, inputs: Iterable[Path] = ()) -> None:
     ]
     if around or any(real.is_relative_to(part) for part in parts):
         raise ValueError(f"{path}: is in a data set; expected another path")
-    if real in map(real_path, inputs):
+    if identity(path) in map(identity, inputs):
         raise ValueError(f"{path}: would be overwritten; expected another path")
 
 
@@ -78,6 +78,16 @@ def data_sets(*paths: Path) -> list[Path]:
 def real_path(path: Path) -> Path:
     """A path after following its links. (`Path.resolve` raises where links run in a circle.)"""
     return Path(os.path.realpath(path))
+
+
+def identity(path: Path) -> Path | tuple[int, int]:
+    """Equal for two names of one file, such as links, and IMG.PNG and IMG.png on macOS."""
+    real = real_path(path)
+    try:
+        file = real.stat()
+    except OSError:  # there is none yet
+        return real
+    return file.st_dev, file.st_ino
 
 
 def check_exists(*paths: Path) -> None:

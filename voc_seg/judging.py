@@ -23,6 +23,7 @@ from voc_seg.files import (
     check_exists,
     check_json,
     check_target,
+    identity,
     make_folder,
     real_path,
     write_safely,
@@ -178,18 +179,14 @@ def check_results(options: Namespace, endings: Sequence[str]) -> None:
     inputs = [options.model, *options.images]
     check_target(options.out, inputs)
     # Each path is followed once: a folder may hold thousands of images.
-    taken = {real_path(path) for path in inputs}
-    # macOS and memory sticks take IMG.PNG and IMG.png for the same file.
-    files = {(path.stat().st_dev, path.stat().st_ino) for path in inputs}
+    taken = {identity(path) for path in inputs}
     sources: dict[str, Path] = {}
     for path in options.images:
         for ending in endings:
             target = options.out / f"{path.stem}{ending}.png"
-            real = real_path(target)
-            same = real.exists() and (real.stat().st_dev, real.stat().st_ino) in files
-            if real in taken or same:
+            if identity(target) in taken:
                 raise ValueError(f"{target}: would be overwritten; expected another path")
-            name = str(real).casefold()
+            name = str(real_path(target)).casefold()  # IMG and img may be one name
             if name in sources:
                 raise ValueError(
                     f"{path}: its results would overwrite those of {sources[name]}; "
